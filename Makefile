@@ -1,0 +1,50 @@
+# Two commands do everything: `make lab` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# With another busy process on the machine OpenMP's spinning threads slow torch a hundredfold.
+export OMP_WAIT_POLICY ?= PASSIVE
+
+LAB_ARGS ?=
+WORKERS ?= 2
+
+.PHONY: help env lab test notebooks bench lint minivoc clean
+help:
+	@echo "make lab        make the environment if there is none, open JupyterLab on the first lesson"
+	@echo "make test       the same environment, then all tests, the lessons included"
+	@echo "make notebooks  run every lesson from a clean kernel, in order, and write it back"
+	@echo "make bench      print the speed and memory table"
+	@echo "make lint       ruff, and the checks on the notebook files"
+	@echo "make minivoc    draw data/minivoc again from its seed"
+
+env: $(READY)
+$(READY): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	@echo "Installing PyTorch, JupyterLab and the lessons (about 5 GB, a few minutes) ..."
+	$(BIN)/python -m pip install --quiet -e ".[test]"
+	touch $(READY)
+
+lab: $(READY)
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_ARGS) notebooks/00_start_here.ipynb
+
+lint: $(READY)
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/lessons notebooks --check
+
+test: $(READY) lint
+	$(BIN)/python -m pytest tests -n $(WORKERS)
+	$(BIN)/python -m pytest --nbval --nbval-cell-timeout=300 notebooks -n $(WORKERS) --dist loadscope
+
+notebooks: $(READY)
+	$(BIN)/lessons notebooks
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+minivoc: $(READY)
+	$(BIN)/lessons draw-minivoc data/minivoc --overwrite
+
+clean:
+	rm -rf $(VENV)
