@@ -1,0 +1,65 @@
+"""Timing that a busy machine cannot fool easily: every candidate once per round, then medians."""
+
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import PIL
+import torch
+import torchvision
+
+from lessons import machine
+
+
+def interleaved(candidates: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each candidate in each round.
+
+    Every round runs all of them once, so that a slow moment of the machine hits all alike; the order turns by
+    one from round to round, and a first round that fills the file cache is not counted.
+    """
+    names = list(candidates)
+    seconds = {name: [] for name in names}
+    for turn in range(-1, rounds):
+        for at in range(len(names)):
+            name = names[(at + turn) % len(names)]
+            began = time.perf_counter()
+            candidates[name]()
+            if turn >= 0:
+                seconds[name].append(time.perf_counter() - began)
+    return seconds
+
+
+def speed_up(slow: Sequence[float], fast: Sequence[float]) -> tuple[float, float, float]:
+    """How many times as fast: the median of the rounds' own ratios, the smallest and the largest."""
+    ratios = [one / other for one, other in zip(slow, fast, strict=True)]
+    return statistics.median(ratios), min(ratios), max(ratios)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown that is readable as plain text too."""
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    lines = [head, ["-" * width for width in widths], *rows]
+    return "\n".join(
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in lines
+    )
+
+
+def surroundings() -> str:
+    """The machine and the versions that a number belongs to."""
+    gpu = f", {torch.cuda.get_device_name(0)}" if torch.cuda.is_available() else ""
+    return (
+        f"{_processor()}, {machine.cores()} cores{gpu}, {platform.system()} {platform.machine()}; "
+        f"Python {platform.python_version()}, torch {torch.__version__}, torchvision "
+        f"{torchvision.__version__}, numpy {np.__version__}, Pillow {PIL.__version__}"
+    )
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or "unknown processor"

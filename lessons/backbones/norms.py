@@ -1,0 +1,75 @@
+"""Normalisation layers for detection, where a batch has too few images for statistics of its own."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from lessons.errors import LessonsError
+
+Norm = Callable[[int], nn.Module]  # a number of channels -> a normalisation layer
+
+
+class FrozenBatchNorm2d(nn.Module):
+    """Batch normalisation whose statistics and affine numbers are constants: y = x · scale + shift.
+
+    Detection trains on two or so large images per device, too few for batch statistics; so the
+    statistics of the pretraining stay. All four vectors are buffers: no optimiser touches them.
+
+    Args:
+        channels: C of the input (B, C, H, W).
+        eps: added to the variance. torchvision sets 0.0 when it loads its COCO weights.
+    """
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+        self.register_buffer("weight", torch.ones(channels))
+        self.register_buffer("bias", torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale = self.weight * (self.running_var + self.eps).rsqrt()  # (C,)
+        shift = self.bias - self.running_mean * scale  # (C,)
+        # Under autocast x is half precision; float32 constants would silently make every map float32 again.
+        scale, shift = scale.to(x.dtype), shift.to(x.dtype)
+        return x * scale[:, None, None] + shift[:, None, None]  # (C, 1, 1) spreads over (B, C, H, W)
+
+    def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
+        state_dict.pop(prefix + "num_batches_tracked", None)  # nn.BatchNorm2d counts its steps; we take none
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def extra_repr(self) -> str:
+        return f"{len(self.weight)}, eps={self.eps}"
+
+
+def group_norm(channels: int) -> nn.GroupNorm:
+    """GroupNorm with 32 groups, or fewer in narrow layers, so that a group has at least 8 channels.
+
+    A group of one channel would be instance normalisation, which forgets how strong a channel is
+    (Wu and He 2018, table 3).
+    """
+    most = min(32, max(1, channels // 8))
+    groups = next(count for count in range(most, 0, -1) if channels % count == 0)
+    return nn.GroupNorm(groups, channels)
+
+
+NORMS: dict[str, Norm] = {"frozen": FrozenBatchNorm2d, "batch": nn.BatchNorm2d, "group": group_norm}
+
+
+def norm_factory(norm: str | Norm) -> Norm:
+    """The function from a number of channels to a layer that `norm` names; such a function passes through.
+
+    Example: `norm_factory("group")`, or `functools.partial(FrozenBatchNorm2d, eps=0.0)`.
+
+    Raises:
+        LessonsError: the name is none of "frozen", "batch", "group".
+    """
+    if callable(norm):
+        return norm
+    if norm not in NORMS:
+        raise LessonsError(
+            f"norm={norm!r} is not known: choose one of {', '.join(NORMS)}, or give a function."
+        )
+    return NORMS[norm]

@@ -1,0 +1,101 @@
+"""Boxes: rectangles with sides along the image's, as tensors (N, 4).
+
+A box is (x1, y1, x2, y2) in float pixels, 0-based and half-open: pixel column 0 covers the x from 0 to 1, and
+x2 is one past the last column, so that width = x2 - x1 with no "+ 1" anywhere. Sizes are (height, width).
+
+    N, M  boxes
+    H, W  height and width of an image
+"""
+
+import torch
+from torch import Tensor
+
+
+def area(boxes: Tensor) -> Tensor:
+    """Width times height of each box, in pixels: (N, 4) -> (N,). A box turned inside out has area 0."""
+    width, height = _sides(boxes)
+    return width * height
+
+
+def iou(a: Tensor, b: Tensor) -> Tensor:
+    """Intersection over union of every box of `a` with every box of `b`: (N, 4), (M, 4) -> (N, M) in [0, 1].
+
+    Two boxes without area have nothing to share: their IoU is 0, not 0/0.
+    """
+    top_left = torch.maximum(a[:, None, :2], b[None, :, :2])  # (N, M, 2)
+    bottom_right = torch.minimum(a[:, None, 2:], b[None, :, 2:])  # (N, M, 2)
+    intersection = (bottom_right - top_left).clamp(min=0).prod(dim=-1)  # (N, M)
+    union = area(a)[:, None] + area(b)[None, :] - intersection  # (N, M)
+    # Rounding can leave the intersection of two equal boxes a hair above their union.
+    return torch.where(union > 0, intersection / union, torch.zeros_like(union)).clamp(max=1)
+
+
+def from_masks(masks: Tensor) -> Tensor:
+    """The tightest box around each mask: (N, H, W) bool -> (N, 4) float32. An empty mask gives zeros."""
+    if masks.numel() == 0:
+        return torch.zeros(len(masks), 4, device=masks.device)
+    x1, x2 = _first_and_past_last(_any(masks, dim=1))  # the columns that hold a pixel: (N, W)
+    y1, y2 = _first_and_past_last(_any(masks, dim=2))  # the rows that hold a pixel: (N, H)
+    return torch.stack([x1, y1, x2, y2], dim=1).float()  # (N, 4)
+
+
+def from_xywh(boxes: Tensor) -> Tensor:
+    """COCO's (x, y, width, height) -> (x1, y1, x2, y2), both (N, 4)."""
+    return torch.cat([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], dim=1)
+
+
+def to_xywh(boxes: Tensor) -> Tensor:
+    """(x1, y1, x2, y2) -> COCO's (x, y, width, height), both (N, 4)."""
+    return torch.cat([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], dim=1)
+
+
+def from_voc(boxes: Tensor) -> Tensor:
+    """The numbers of a VOC XML -> ours, both (N, 4).
+
+    VOC counts pixels from 1 and names the first and the last pixel *inside* the box (VOC development kit,
+    section on annotations). Counted from 0 both come one earlier; and the last pixel ends one after where it
+    starts. So: x1 - 1, y1 - 1, x2, y2.
+    """
+    return boxes - boxes.new_tensor([1, 1, 0, 0])
+
+
+def scale(boxes: Tensor, from_size: tuple[int, int], to_size: tuple[int, int]) -> Tensor:
+    """The boxes (N, 4) of an image of `from_size` (height, width), on that image resized to `to_size`."""
+    y = to_size[0] / from_size[0]
+    x = to_size[1] / from_size[1]
+    return boxes * boxes.new_tensor([x, y, x, y])
+
+
+def flip(boxes: Tensor, width: float) -> Tensor:
+    """The boxes (N, 4) after an image of that width is mirrored; the old right edge is the new left."""
+    x1, y1, x2, y2 = boxes.unbind(dim=-1)
+    return torch.stack([width - x2, y1, width - x1, y2], dim=-1)
+
+
+def clip(boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """The part of each box (N, 4) inside an image of `size` (height, width); a box outside keeps no area."""
+    height, width = size
+    x1, y1, x2, y2 = boxes.unbind(dim=-1)
+    return torch.stack(
+        [x1.clamp(0, width), y1.clamp(0, height), x2.clamp(0, width), y2.clamp(0, height)], dim=-1
+    )
+
+
+def _sides(boxes: Tensor) -> tuple[Tensor, Tensor]:
+    """Width and height of each box, (N,) both, never negative."""
+    return (boxes[:, 2] - boxes[:, 0]).clamp(min=0), (boxes[:, 3] - boxes[:, 1]).clamp(min=0)
+
+
+def _any(masks: Tensor, dim: int) -> Tensor:
+    """`masks.any(dim)`. NumPy, which shares the memory, is ten times as fast at it on a CPU as torch."""
+    return masks.any(dim) if masks.device.type != "cpu" else torch.from_numpy(masks.numpy().any(axis=dim))
+
+
+def _first_and_past_last(filled: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each row of (N, L) bool: the index of its first True, and one past its last; (0, 0) without any."""
+    numbers = filled.to(torch.uint8)  # argmax does not know bool; it finds the first of equal maxima
+    length = filled.shape[1]
+    some = filled.any(dim=1)
+    first = numbers.argmax(dim=1)  # (N,)
+    past_last = length - numbers.flip(1).argmax(dim=1)  # (N,)
+    return first * some, past_last * some
