@@ -1,4 +1,4 @@
-"""Where files live, and how they are written: beside first, then renamed, so that no reader sees half a file."""
+"""Where files live, and how they are written: beside first, then renamed, so that nobody sees half a file."""
 
 import os
 import tempfile
@@ -19,12 +19,14 @@ def shipped_data() -> Path:
     """
     folder = Path(os.environ.get("LESSONS_DATA") or REPOSITORY / "data")
     if not folder.is_dir():
-        raise LessonsError(f"{folder} holds no shipped data: clone the whole repository, or set LESSONS_DATA.")
+        raise LessonsError(
+            f"{folder} is missing: clone the whole repository, or name its data in LESSONS_DATA."
+        )
     return folder
 
 
 def cache_folder() -> Path:
-    """The folder of what can be made again: downloads and checked data sets. `LESSONS_CACHE` names another one."""
+    """The folder of what can be made again (downloads, sizes of images). `LESSONS_CACHE` names another one."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("LESSONS_CACHE") or Path(base) / "instance-segmentation-lessons")
 

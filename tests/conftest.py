@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def real_data() -> Path:
-    """The folder of real data: VOC2007/, nuclei/, coco100/. Tests that ask for it carry `@pytest.mark.real`."""
+    """The folder of real data: VOC2007/, nuclei/, coco100/. Tests that ask carry `@pytest.mark.real`."""
     folder = os.environ.get("LESSONS_REAL_DATA")
     if not folder:
         pytest.skip("LESSONS_REAL_DATA is not set: it names the folder of VOC2007, nuclei and coco100")

@@ -31,7 +31,9 @@ DAMAGES = {
     "no mask": (lambda v: v.mask("b").unlink(), "missing file", "b.png", "is missing"),
     "no XML": (lambda v: v.xml("b").unlink(), "missing file", "b.xml", "is missing"),
     "cut picture": (lambda v: cut(v.image("b")), "unreadable image", "b.jpg", "cannot be decoded"),
-    "empty picture": (lambda v: overwrite(v.image("b"), ""), "unreadable image", "b.jpg", "cannot be decoded"),
+    "empty picture": (
+        lambda v: overwrite(v.image("b"), ""), "unreadable image", "b.jpg", "cannot be decoded",
+    ),
     "cut mask": (lambda v: cut(v.mask("b")), "unreadable mask", "b.png", "cannot be decoded"),
     "coloured mask": (
         lambda v: Image.new("RGB", (30, 20), (1, 2, 3)).save(v.mask("b")),

@@ -33,7 +33,8 @@ def test_torch_and_torchvision_are_asked_for_together():
 
 def test_every_package_of_the_product_card_is_required():
     required = " ".join(PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"])
-    for name in "torch torchvision jupyterlab matplotlib ipywidgets nbval pycocotools scipy".split():
+    card = ["torch", "torchvision", "jupyterlab", "matplotlib", "ipywidgets", "nbval", "pycocotools", "scipy"]
+    for name in card:
         assert f"{name}>=" in required
 
 
@@ -41,9 +42,8 @@ def test_continuous_integration_runs_oldest_newest_and_weekly():
     text = (REPOSITORY / ".github/workflows/ci.yml").read_text(encoding="utf-8")
     workflow = yaml.safe_load(text)
     lines = {job["name"]: job for job in workflow["jobs"]["test"]["strategy"]["matrix"]["include"]}
-    oldest, newest = (
-        (REPOSITORY / lines[name]["constraints"]).read_text(encoding="utf-8").splitlines() for name in ("oldest", "newest")
-    )
+    files = [REPOSITORY / lines[name]["constraints"] for name in ("oldest", "newest")]
+    oldest, newest = (file.read_text(encoding="utf-8").splitlines() for file in files)
     minimum = next(line for line in PROJECT["dependencies"] if line.startswith("torch>="))[len("torch>=") :]
     assert f"torch=={minimum}.0" in oldest
     assert any(line.startswith("torch==") for line in newest)

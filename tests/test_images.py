@@ -44,9 +44,9 @@ def test_other_modes_become_rgb(tmp_path, mode, colour):
 
 def test_sixteen_bits_are_scaled_not_cut_off(tmp_path):
     path = tmp_path / "a.png"
-    values = np.array([[0, 257, 32768, 65535]], dtype=np.uint16)
+    values = np.array([[0, 255, 257, 32768, 65535]], dtype=np.uint16)
     Image.fromarray(values).save(path)
-    assert images.read_image(path)[0].tolist() == [[0] * 3, [1] * 3, [128] * 3, [255] * 3]
+    assert images.read_image(path)[0].tolist() == [[0] * 3, [1] * 3, [1] * 3, [128] * 3, [255] * 3]
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])

@@ -170,6 +170,18 @@ def test_flags_follow_from_what_shows(drawn: Drawn) -> None:
             assert thing.difficult == (thing.visible * thing.inside < 0.25 or thing.pixels < 24)
 
 
+def test_hidden_objects_become_void_and_the_others_close_ranks() -> None:
+    indices = np.zeros((20, 20), dtype=np.uint8)
+    indices[0:5, 0:5], indices[10, 10], indices[12:20, 3:7] = 1, 2, 3
+    laid = [("cat", "Left", 25, 25), ("dog", "Right", 1, 40), ("sheep", "Left", 32, 64)]
+    numbered, objects = painting._annotate(indices, laid)
+    assert [one.name for one in objects] == ["cat", "sheep"]
+    assert numbered[10, 10] == 255
+    assert (numbered[0:5, 0:5] == 1).all() and (numbered[12:20, 3:7] == 2).all()
+    assert objects[1].box == (3, 12, 7, 20)
+    assert [one.truncated for one in objects] == [False, True]
+
+
 def test_border_straddles_the_contour_and_spares_thin_parts() -> None:
     indices = np.zeros((30, 40), dtype=np.uint8)
     indices[5:25, 5:20] = 1

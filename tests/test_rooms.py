@@ -1,4 +1,4 @@
-"""Each file knows its room: an import goes only to a room lower in the house (DESIGN: "from the ground up")."""
+"""Each file knows its room: an import goes only to a room lower in the house."""
 
 import ast
 from pathlib import Path

@@ -100,7 +100,8 @@ def one_annotation(**changes: Any) -> dict[str, Any]:
     """A dog whose polygon covers the pixels (4, 3)-(10, 9)."""
     square = [4, 3, 10, 3, 10, 9, 4, 9]
     return {
-        "id": 1, "image_id": 1, "category_id": 7, "segmentation": [square], "bbox": [4, 3, 6, 6], "iscrowd": 0,
+        "id": 1, "image_id": 1, "category_id": 7, "segmentation": [square], "bbox": [4, 3, 6, 6],
+        "iscrowd": 0,
         **changes,
     }  # fmt: skip
 

@@ -89,7 +89,7 @@ def _add_images(result: CocoJson, entries: list) -> None:
 
 
 def _add_annotations(result: CocoJson, entries: list) -> None:
-    """One without an image is left out. Of two with the same id both are kept: they may well be two objects."""
+    """One without an image is left out. Of two with the same id both are kept: they may be two objects."""
     seen: set[int] = set()
     for place, entry in enumerate(entries):
         image = entry.get("image_id") if isinstance(entry, dict) else None

@@ -1,9 +1,9 @@
 """VOC's own layout of files, read as instances.
 
 root/JPEGImages/<id>.jpg             the picture
-root/SegmentationObject/<id>.png     its instances: 0 background, n the n-th <object>, 255 the border between
-them root/Annotations/<id>.xml            its objects: class, box, difficult, truncated
-root/ImageSets/Segmentation/<split>.txt    the ids of a split, one to a line
+root/SegmentationObject/<id>.png     its instances: 0 background, n the n-th <object>, 255 the border
+root/Annotations/<id>.xml            its objects: class, box, difficult, truncated
+root/ImageSets/Segmentation/<split>.txt   the ids of a split, one to a line
 
 N     instances of a picture
 H, W  its height and width; sizes are (H, W)
@@ -25,8 +25,8 @@ from lessons.data import export, size_cache, voc_check
 from lessons.data.annotations import Annotation, VOCObject, read_annotation
 from lessons.data.checking import Problem, Report
 from lessons.data.images import image_size, read_image, read_indices, stored_and_turned_size, to_tensor
-from lessons.data.voc_files import VOCFiles, find_root
 from lessons.errors import DataError, LessonsError
+from lessons.voc_layout import VOCFiles, find_root
 
 VOC_CLASSES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",

@@ -10,9 +10,10 @@ from lessons.backbones import FrozenBatchNorm2d
 
 
 def check_output_size(answer: Callable[..., int]) -> None:
-    """`output_size(size, kernel, stride, padding, dilation)` against torch's own convolution, on many sizes."""
+    """`output_size(size, kernel, stride, padding, dilation)` against torch's own convolution."""
     for kernel, stride, padding, dilation in [
-        (3, 1, 1, 1), (3, 2, 1, 1), (7, 2, 3, 1), (1, 2, 0, 1), (3, 1, 2, 2), (3, 2, 0, 3), (2, 2, 0, 1), (5, 3, 1, 1),
+        (3, 1, 1, 1), (3, 2, 1, 1), (7, 2, 3, 1), (1, 2, 0, 1),
+        (3, 1, 2, 2), (3, 2, 0, 3), (2, 2, 0, 1), (5, 3, 1, 1),
     ]:  # fmt: skip
         layer = nn.Conv2d(1, 1, kernel, stride, padding, dilation, device="meta")
         for size in (9, 10, 31, 32):
@@ -74,6 +75,8 @@ def check_fold(answer: Callable[[Tensor, nn.Module], tuple[Tensor, Tensor]]) -> 
         try:
             folded, bias = answer(weight, norm)
             given = F.conv2d(images, folded, bias, padding=kernel // 2)
+        except NotImplementedError:  # a RuntimeError too: the stub
+            raise
         except RuntimeError as error:
             raise AssertionError(f"the shapes do not fit: {error}") from None
         assert torch.allclose(given, expected, atol=1e-4), (

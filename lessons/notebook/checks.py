@@ -180,7 +180,7 @@ def require_equal(name: str, first_name: str, first: Any, way: str, value: Any) 
         a, b = to_tensor(name, first_name, first), to_tensor(name, way, value)
         require_same_form(name, first_name, a, way, b, exact=True)
         compare(name, first_name, a, way, b, 0.0, 0.0, False)
-    elif (first == value) is not True or (type(first) is bool) != (type(value) is bool):
+    elif not bool(first == value) or (type(first) is bool) != (type(value) is bool):
         raise AssertionError(f"✗ {name}: {first_name} is {first!r} and {way} is {value!r}.")
 
 

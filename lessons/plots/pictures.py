@@ -142,7 +142,7 @@ def draw_boxes(
     for (x1, y1, x2, y2), colour in zip(rows, colours, strict=True):
         frame = Rectangle(
             (x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=colour, linewidth=linewidth,
-            linestyle=(0, (3, 2)) if dashed else "-", joinstyle="miter", clip_on=False,
+            linestyle=(0, (3, 2)) if dashed else "-", joinstyle="miter", clip_on=False, zorder=3,
         )  # fmt: skip
         if not dashed:
             frame.set_path_effects(halo(linewidth))

@@ -216,7 +216,7 @@ def _annotate(
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
         objects.append(DrawnObject(name, pose, box, pixels / max(inside, 1), inside / max(whole, 1), pixels))
-        renumbered[mask] = number
+        renumbered[mask] = len(objects)
     return renumbered, tuple(objects)
 
 
