@@ -26,7 +26,7 @@ def shipped_data() -> Path:
 
 
 def cache_folder() -> Path:
-    """The folder of what can be made again (downloads, sizes of images). `LESSONS_CACHE` names another one."""
+    """The folder of what can be made again (downloads, image sizes). `LESSONS_CACHE` names another."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("LESSONS_CACHE") or Path(base) / "instance-segmentation-lessons")
 

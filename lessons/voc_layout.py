@@ -1,4 +1,4 @@
-"""Where Pascal VOC keeps its files, which ids its lists name, which files are missing. No picture is opened."""
+"""Where Pascal VOC keeps its files, which ids its lists name, and which files are missing."""
 
 import os
 import re
