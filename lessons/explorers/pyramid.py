@@ -45,7 +45,7 @@ def draw_pyramid_browser(
     left, right = figure.subplots(1, 2)
     draw_image(picture, title="the picture\ngrey: padding; yellow: one cell's pixels", ax=left)
     # The map covers the padded image: the same frame on the left keeps the two in register.
-    left.add_patch(Rectangle((0, 0), columns * stride, rows * stride, facecolor=palette.FAINT, zorder=0))
+    left.add_patch(Rectangle((0, 0), columns * stride, rows * stride, facecolor=palette.FAINT, zorder=-1))
     left.set_anchor("N")
     left.set(xlim=(0, columns * stride), ylim=(rows * stride, 0))
     draw_map(right, values, name_map(level, tensor, channel, stride))
