@@ -152,3 +152,15 @@ def test_stops_reach_both_ends():
     assert list(stops(ipywidgets.FloatSlider(0.5, min=0, max=1, step=0.5))) == [0.0, 0.5, 1.0]
     assert list(stops(ipywidgets.Checkbox(True))) == [True, False]
     assert list(stops(ipywidgets.Dropdown(options=[("one", 1), ("two", 2)]))) == [1, 2]
+
+
+def test_the_padding_stays_behind_the_picture():
+    """A grey rectangle drawn over the image would hide it and raise nothing."""
+    features = {"p2": torch.rand(1, 3, 8, 8)}  # an image of 16×24, padded to 32×32
+    pictures = []
+    for shade in (0.0, 1.0):
+        figure = draw_pyramid_browser(
+            features, {"p2": 4}, torch.full((3, 16, 24), shade), level="p2", channel=0, across=0.9, down=0.9
+        )
+        pictures.append(plots.render(figure))
+    assert pictures[0] != pictures[1]

@@ -39,7 +39,10 @@ class Explorer:
     ) -> None:
         self.draw, self.caption, self.kind, self.controls = draw, caption, kind, controls
         self.error = ipywidgets.HTML()
-        self.picture = ipywidgets.Image(format=FORMATS[kind], layout={"max_width": "100%"})
+        # A VBox stretches its children: an enlarged picture is blurred, and pushes the controls off the page.
+        self.picture = ipywidgets.Image(
+            format=FORMATS[kind], layout={"max_width": "100%", "align_self": "flex-start"}
+        )
         for name, control in controls.items():
             if hasattr(control, "continuous_update"):
                 control.continuous_update = False  # draw when the slider is let go, not on the way
