@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from benchmarks import yardsticks
 from benchmarks.measure import interleaved, speed_up, table
-from lessons.data import VOCInstances
+from lessons.data import VOCInstances, collate
 from lessons.files import shipped_data
 from lessons.voc_layout import read_ids
 
@@ -80,7 +80,12 @@ def over_workers(
     loaders = {}
     for count in workers:
         loaders[str(count)] = DataLoader(
-            voc, batch_size=4, sampler=order, collate_fn=list, num_workers=count, persistent_workers=count > 0
+            voc,
+            batch_size=4,
+            sampler=order,
+            collate_fn=collate,
+            num_workers=count,
+            persistent_workers=count > 0,
         )
     candidates = {name: functools.partial(_exhaust, loader) for name, loader in loaders.items()}
     seconds = interleaved(candidates, rounds)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
+from lessons.data.crossing import Samples
 from lessons.data.transforms import padding
 from lessons.errors import LessonsError
 
@@ -70,12 +71,13 @@ def pad_batch(images: Sequence[Tensor], multiple: int = 32) -> ImageBatch:
     return ImageBatch(batch, sizes)
 
 
-def collate(samples: Sequence[tuple[Tensor, dict[str, Any]]]) -> tuple[list[Tensor], list[dict[str, Any]]]:
-    """The DataLoader's `collate_fn`: a list of (image, target) -> a list of images and a list of targets.
+def collate(samples: Sequence[tuple[Tensor, dict[str, Any]]]) -> Samples:
+    """The DataLoader's `collate_fn`: a list of (image, target) -> (list of images, list of targets).
 
-    Nothing is stacked, as images and numbers of objects differ; the model pads.
+    Nothing is stacked, as images and numbers of objects differ; the model pads. From a worker process the
+    whole batch comes over as one tensor (see `lessons.data.crossing`).
     """
-    return [image for image, _ in samples], [target for _, target in samples]
+    return Samples([image for image, _ in samples], [target for _, target in samples])
 
 
 def padding_waste(
