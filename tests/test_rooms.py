@@ -14,6 +14,7 @@ FLOORS = [
     ["downloads", "boxes", "masks"],
     ["data"],
     ["backbones"],
+    ["solo", "checkpoints", "evaluation"],
     ["plots"],
     ["notebook"],
     ["explorers", "exercises"],

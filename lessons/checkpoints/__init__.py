@@ -1,0 +1,1 @@
+"""Official weight files, read by their own key names; nothing in a file is ever executed."""

@@ -1,0 +1,315 @@
+"""From logits to objects: the official numbers, step by step and whole; and pictures with nothing in them."""
+
+from pathlib import Path
+
+import golden_solo
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from pycocotools import mask as coco_mask
+
+from lessons.backbones import slim_pyramid
+from lessons.data.images import to_tensor
+from lessons.errors import DataError, LessonsError
+from lessons.solo import decode, fast, resizing
+from lessons.solo.decode import Decoding
+from lessons.solo.heads import (
+    DecoupledOutput,
+    DecoupledSOLOHead,
+    DecoupledSOLOLightHead,
+    HeadOutput,
+    SOLOHead,
+    enlarge,
+)
+from lessons.solo.model import SOLO
+
+HEADS = [SOLOHead, DecoupledSOLOHead, DecoupledSOLOLightHead]
+
+
+def recorded_masks(golden: dict[str, np.ndarray]) -> torch.Tensor:
+    size = [int(side) for side in golden["rle_size"]]
+    rles = [{"size": size, "counts": bytes(counts)} for counts in golden["rle_counts"]]
+    return torch.from_numpy(np.array(coco_mask.decode(rles))).permute(2, 0, 1).bool()
+
+
+def overlap(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """IoU of mask n of `a` with mask n of `b`; 1 where both are empty."""
+    shared, either = (a & b).sum((1, 2)), (a | b).sum((1, 2))
+    return torch.where(either > 0, shared / either, 1.0)
+
+
+def assert_same_objects(ours: dict[str, torch.Tensor], reference: dict[str, torch.Tensor]) -> None:
+    """Every object of one is one of the other: same label and mask, nearly the same score, in any order."""
+    assert len(ours["scores"]) == len(reference["scores"])
+    pixels = reference["masks"].sum((1, 2)) / 16  # no more than the pixels that scores were made from
+    for number in range(len(reference["scores"])):
+        allowed = 1e-4 + 0.5 / pixels[number].clamp(min=1)
+        near = (ours["labels"] == reference["labels"][number]).nonzero().squeeze(1)
+        near = near[(ours["scores"][near] - reference["scores"][number]).abs() < allowed]
+        same = overlap(ours["masks"][near], reference["masks"][number].expand(len(near), -1, -1))
+        assert (same > 0.999).any(), number
+
+
+@pytest.fixture(scope="module", params=golden_solo.FAMILIES)
+def whole_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, SOLO]:
+    return request.param, golden_solo.model(request.param, tmp_path_factory.mktemp("weights")).eval()
+
+
+@pytest.mark.parametrize("kind", ["resize", "native"])
+def test_pictures_become_the_official_masks(whole_model: tuple[str, SOLO], kind: str):
+    family, model = whole_model
+    golden = golden_solo.load(f"full_{family}_{kind}")
+    picture = golden_solo.picture(*map(int, golden["params"]))
+    long, short = map(int, golden["scale"])
+    size = resizing.official_size(picture.shape[:2], short, long) if short else picture.shape[:2]
+    with torch.no_grad():
+        batch = model.prepare([to_tensor(resizing.resize_picture(picture, size))])
+        assert golden_solo.difference(golden, "input", batch.tensor) < 1e-5
+        bottom_up = model.backbone.bottom_up(batch.tensor)
+        features = list(model.backbone.pyramid(bottom_up).values())
+        output = model.head(features)
+        for name, tensors in {"backbone": bottom_up.values(), "fpn": features}.items():
+            for level, tensor in enumerate(tensors):
+                assert golden_solo.difference(golden, f"{name}/{level}", tensor) < 1e-5, (name, level)
+        candidates = decode.find_candidates(output.categories, 0, 0.1)
+        assert len(candidates) == golden["n_above_score_thr"]
+        found = decode.plain(output, 0, batch.padded_size, batch.sizes[0], picture.shape[:2])
+        (quick,) = fast.decode(
+            model.head, fast.head_levels(model.backbone, batch.tensor), batch, [picture.shape[:2]]
+        )
+
+    assert_same_objects(quick, found)
+    assert np.array_equal(found["labels"] - 1, golden["labels"])
+    # A pixel of a mask that rounding takes across 0.5 moves the mean over its pixels.
+    allowed = 1e-5 + 0.5 / np.maximum(golden["areas"] * np.prod(size) / np.prod(picture.shape[:2]) / 16, 1)
+    assert (np.abs(found["scores"].numpy() - golden["scores"]) < allowed).all()
+    assert overlap(found["masks"], recorded_masks(golden)).min() > 0.999
+    assert (found["masks"].sum((1, 2)) - torch.from_numpy(golden["areas"])).abs().max() <= 5
+
+
+@pytest.mark.parametrize("family", golden_solo.FAMILIES)
+def test_scores_and_masks_of_every_cell_are_the_official_ones(family: str):
+    golden = golden_solo.load(f"head_{family}")
+    height, width, seed, batch = map(int, golden["params"])
+    with torch.no_grad():
+        output = golden_solo.head(family)(golden_solo.features(height, width, seed, batch))
+    size = output.mask_sizes[0]
+    assert size == (height // 4, width // 4)
+    for level, logits in enumerate(output.categories):
+        scores = decode.point_nms(logits.sigmoid()).permute(0, 2, 3, 1)
+        assert golden_solo.difference(golden, f"eval/cate/{level}", scores) < 1e-5
+    if isinstance(output, DecoupledOutput):
+        masks = {"ins_x": output.masks_x, "ins_y": output.masks_y}
+    else:
+        masks = {"ins": output.masks}
+    for name, levels in masks.items():
+        for level, logits in enumerate(levels):
+            soft = torch.stack([decode.enlarge_to(one.sigmoid(), size) for one in logits])
+            assert golden_solo.difference(golden, f"eval/{name}/{level}", soft) < 1e-5, (name, level)
+
+
+def test_point_nms_and_matrix_nms_are_the_official_ones():
+    golden = golden_solo.load("nms_loss_ops")
+    assert np.array_equal(decode.point_nms(torch.from_numpy(golden["heat"])), golden["points_nms"])
+    width = golden["mask_shape"][2]
+    masks = torch.from_numpy(np.unpackbits(golden["masks_packed"], axis=-1)[..., :width].astype(bool))
+    labels, scores = torch.from_numpy(golden["labels"]).long(), torch.from_numpy(golden["scores"])
+    kernels = {
+        "gaussian_sigma2": ("gaussian", 2.0),
+        "gaussian_sigma05": ("gaussian", 0.5),
+        "linear": ("linear",),
+    }
+    for name, kernel in kernels.items():
+        assert np.abs(decode.matrix_nms(masks, labels, scores, *kernel).numpy() - golden[name]).max() < 1e-6
+    assert torch.equal(decode.matrix_nms(masks[:1], labels[:1], scores[:1]), torch.from_numpy(golden["one"]))
+    four, labels = masks[[0, 0, 0, 1]], torch.tensor([1, 1, 1, 2])
+    for kernel in ("gaussian", "linear"):
+        ours = decode.matrix_nms(four, labels, scores[:4], kernel).numpy()
+        assert np.allclose(ours, golden[f"triple_{kernel}"], atol=1e-6, equal_nan=True)
+
+
+def test_matrix_nms_of_nothing_and_of_unknown_kernels():
+    nothing = torch.zeros(0, 4, 4, dtype=torch.bool)
+    assert decode.matrix_nms(nothing, torch.zeros(0, dtype=torch.int64), torch.zeros(0)).shape == (0,)
+    with pytest.raises(LessonsError, match="kernel='cubic'"):
+        decode.matrix_nms(torch.ones(1, 2, 2, dtype=torch.bool), torch.ones(1), torch.ones(1), "cubic")
+
+
+def test_matrix_nms_lowers_only_worse_masks_of_the_same_class():
+    masks = torch.zeros(3, 8, 8, dtype=torch.bool)
+    masks[:, :4] = True
+    scores = torch.tensor([0.9, 0.8, 0.7])
+    after = decode.matrix_nms(masks, torch.tensor([1, 2, 1]), scores)
+    assert after[:2].tolist() == scores[:2].tolist() and after[2] < 0.1
+    assert (decode.matrix_nms(masks, torch.tensor([1, 1, 1]), scores) <= scores).all()
+
+
+def test_point_nms_looks_up_and_left_only():
+    rising = torch.tensor([[[[0.1, 0.2, 0.3]]]])
+    assert torch.equal(decode.point_nms(rising), rising)
+    assert decode.point_nms(rising.flip(-1)).flatten().tolist() == pytest.approx([0.3, 0, 0])
+
+
+def made_by_hand(decoupled: bool) -> HeadOutput | DecoupledOutput:
+    """One 4 × 4 grid, 16 × 16 masks: the object of cell (1, 2) fills rows 4-11 and columns 6-13."""
+    categories = torch.full((1, 2, 4, 4), -9.0)
+    categories[0, 1, 1, 2] = 3.0
+    rows, columns = torch.full((16, 1), -20.0), torch.full((1, 16), -20.0)
+    rows[4:12], columns[:, 6:14] = 20.0, 20.0
+    if decoupled:
+        masks_x, masks_y = torch.full((2, 1, 4, 16, 16), -20.0)
+        masks_x[0, 2], masks_y[0, 1] = columns.expand(16, 16), rows.expand(16, 16)
+        return DecoupledOutput([categories], [masks_x], [masks_y])
+    masks = torch.full((1, 16, 16, 16), -20.0)
+    masks[0, 6] = torch.minimum(rows, columns)
+    return HeadOutput([categories], [masks])
+
+
+@pytest.mark.parametrize("decoupled", [False, True])
+def test_one_object_by_hand(decoupled: bool):
+    decoding = Decoding(smallest_areas=(8,))
+    found = decode.plain(made_by_hand(decoupled), 0, (64, 64), (60, 64), (60, 64), decoding)
+    assert found["labels"].tolist() == [2]
+    assert found["scores"].item() == pytest.approx(torch.tensor(3.0).sigmoid().item(), abs=1e-5)
+    assert found["boxes"].tolist() == [[24, 16, 56, 48]]
+    assert found["masks"].shape == (1, 60, 64)
+    assert found["masks"].sum() == 32 * 32 - 4, "bilinear rounds the corners off"
+    larger = decode.plain(made_by_hand(decoupled), 0, (64, 64), (60, 64), (120, 128), decoding)
+    assert larger["masks"].shape == (1, 120, 128)
+    small = Decoding(smallest_areas=(64,))
+    assert len(decode.plain(made_by_hand(decoupled), 0, (64, 64), (60, 64), (60, 64), small)["scores"]) == 0
+
+
+def small_model(head: type) -> SOLO:
+    torch.manual_seed(0)
+    small_head = head(channels_in=16, channels=16, classes=3, grids=(8, 6, 4, 3, 2), convolutions=1)
+    return SOLO(slim_pyramid(width=8, channels=16), small_head)
+
+
+def eager_model(head: type) -> SOLO:
+    """Finds something in every picture."""
+    model = small_model(head)
+    with torch.no_grad():
+        for name, parameter in model.head.named_parameters():
+            if name == "category.bias":
+                parameter.zero_()
+            elif name.startswith("masks") and name.endswith("bias"):
+                parameter.fill_(1.0)
+            elif name.endswith("weight") and parameter.ndim == 4:
+                parameter.mul_(10)
+    return model
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_nothing_found_is_an_ordinary_answer(head: type):
+    model = small_model(head).eval()
+    images = [torch.rand(3, 40, 70), torch.rand(3, 65, 33)]
+    with torch.no_grad():
+        answers = model(images)
+    for image, found in zip(images, answers, strict=True):
+        assert found["boxes"].shape == (0, 4) and found["scores"].shape == (0,)
+        assert found["labels"].dtype == torch.int64 and found["masks"].dtype == torch.bool
+        assert found["masks"].shape == (0, *image.shape[-2:])
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_predictions_keep_the_contract(head: type, tmp_path: Path):
+    model = eager_model(head)
+    picture = golden_solo.picture(50, 70, 1)
+    Image.fromarray(picture).save(tmp_path / "picture.png")
+    answers = [
+        model.predict(given) for given in (tmp_path / "picture.png", Image.fromarray(picture), picture)
+    ]
+    for found in answers:
+        assert 0 < len(found["scores"]) <= 100
+        assert found["masks"].shape == (len(found["scores"]), 50, 70)
+        assert found["boxes"].dtype == found["scores"].dtype == torch.float32
+        assert (found["scores"].diff() <= 0).all() and (found["scores"] >= 0.05).all()
+        assert found["labels"].min() >= 1 and found["labels"].max() <= 3
+        assert all(torch.equal(found[name], answers[0][name]) for name in found)
+    assert model.training, "predict leaves the model as it was"
+    model.resize = (32, 64)
+    assert model.predict(picture)["masks"].shape[1:] == (50, 70)
+
+
+def test_what_is_no_picture_is_refused(tmp_path: Path):
+    model = small_model(SOLOHead)
+    with pytest.raises(DataError, match=r"missing\.png"):
+        model.predict(tmp_path / "missing.png")
+    for wrong in (np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), 7):
+        with pytest.raises(LessonsError, match="give a path, a PIL image or a uint8"):
+            model.predict(wrong)
+
+
+def test_resizing_is_the_official_one_to_the_bit():
+    golden = golden_solo.load("resized_image")
+    picture = golden_solo.picture(*map(int, golden["params"]))
+    long, short = map(int, golden["scale"])
+    size = resizing.official_size(picture.shape[:2], short, long)
+    assert np.array_equal(resizing.resize_picture(picture, size), golden["resized_rgb"])
+    assert resizing.resize_picture(picture, picture.shape[:2]) is picture
+    assert resizing.official_size((480, 640), 800, 1333) == (800, 1067)
+    assert resizing.official_size((300, 1000), 800, 1333) == (400, 1333)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 50), (120, 7)])
+def test_resizing_stays_within_the_colours(size: tuple[int, int]):
+    flat = np.full((20, 30, 3), 137, np.uint8)
+    assert (resizing.resize_picture(flat, size) == 137).all()
+
+
+@pytest.mark.parametrize("kernel", ["gaussian", "linear"])
+@pytest.mark.parametrize("labels", [1, 3, 80])
+def test_matrix_nms_by_label_is_the_plain_one(labels: int, kernel: str):
+    draw = torch.Generator().manual_seed(labels)
+    masks = torch.rand(150, 6, 7, generator=draw) < torch.rand(150, 1, 1, generator=draw)
+    label = torch.randint(1, labels + 1, (150,), generator=draw)
+    scores = torch.rand(150, generator=draw).sort(descending=True).values
+    plain = decode.matrix_nms(masks, label, scores, kernel)
+    assert torch.allclose(fast.matrix_nms(masks, label, scores, kernel), plain, atol=1e-6, equal_nan=True)
+    assert fast.matrix_nms(masks[:0], label[:0], scores[:0], kernel).shape == (0,)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (6, 5)])
+def test_predicting_before_enlarging_is_the_same(size: tuple[int, int]):
+    torch.manual_seed(0)
+    predictor = torch.nn.Conv2d(4, 7, 3, padding=1).double()
+    features, channels = torch.randn(1, 4, *size, dtype=torch.float64), torch.tensor([5, 0, 6])
+    with torch.no_grad():
+        expected = predictor(enlarge(features))[0, channels]
+        assert torch.allclose(fast.predict_enlarged(predictor, features, channels), expected)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_fast_and_plain_agree_on_a_batch_of_two_sizes(head: type):
+    model = eager_model(head).eval()
+    images = [to_tensor(golden_solo.picture(50, 70, 1)), to_tensor(golden_solo.picture(90, 40, 2))]
+    sizes = [(50, 70), (45, 20)]
+    with torch.no_grad():
+        quick, plain = model.detect(images, sizes), model.detect(images, sizes, plainly=True)
+    for one, other, size in zip(quick, plain, sizes, strict=True):
+        assert len(one["scores"]) > 0 and one["masks"].shape[1:] == size
+        assert_same_objects(one, other)
+    for one, other in zip(model.for_inference().detect(images, sizes), plain, strict=True):
+        assert_same_objects(one, other)
+
+
+@pytest.mark.parametrize("size", [(2, 2), (2, 6), (8, 10)])
+def test_convolving_and_halving_in_one_is_the_same(size: tuple[int, int]):
+    torch.manual_seed(0)
+    convolution = torch.nn.Conv2d(3, 5, 3, padding=1).double()
+    features = torch.randn(2, 3, *size, dtype=torch.float64)
+    with torch.no_grad():
+        expected = torch.nn.functional.avg_pool2d(convolution(features), 2)
+        assert torch.allclose(fast.convolve_and_halve(convolution, features), expected)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (4, 3)])
+@pytest.mark.parametrize("factor", [2, 4])
+def test_enlarging_by_a_whole_factor_is_the_same(size: tuple[int, int], factor: int):
+    maps = torch.rand(3, *size)
+    larger = (factor * size[0], factor * size[1])
+    with torch.no_grad():
+        assert torch.allclose(fast.enlarge_by(maps, factor), decode.enlarge_to(maps, larger), atol=1e-6)
+        assert torch.equal(fast.fill(maps, (size[0] + 1, 7)), decode.enlarge_to(maps, (size[0] + 1, 7)))
