@@ -138,11 +138,19 @@ def draw_trunks(ax: Axes, places: dict[int, tuple[float, float]]) -> None:
     ax.plot([trunk, trunk], [places[2][1], places[3][1]], color=LINE, linewidth=1.1, zorder=2)
     for first in (3, 10):
         arrow(ax, (trunk, places[first][1]), (places[first][0] - WIDE / 2, places[first][1]))
-    for last in (7, 14, 17):
-        y = places[last][1]
-        arrow(ax, (places[last][0] + WIDE / 2, y), (places[8][0] - half, y))
+    draw_bracket(ax, [(places[last][0] + half, places[last][1]) for last in (7, 14, 17)], places[8][0] - half)
     x = places[15][0] + 0.36  # past the lane's name
     arrow(ax, (x, places[12][1] + HIGH / 2), (x, places[15][1] - HIGH / 2))
+
+
+def draw_bracket(ax: Axes, ends: list[tuple[float, float]], results: float) -> None:
+    """All family lanes, joined, into the lane of the results: between two lessons, as it means none alone."""
+    (x, top), (_, middle), (_, bottom) = ends
+    joint = x + 0.4 * (results - x)
+    for _, y in ends:
+        ax.plot([x, joint], [y, y], color=LINE, linewidth=1.1, zorder=2)
+    ax.plot([joint, joint], [top, bottom], color=LINE, linewidth=1.1, zorder=2, solid_capstyle="projecting")
+    arrow(ax, (joint, (top + middle) / 2), (results, (top + middle) / 2))
 
 
 def arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
