@@ -26,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done; 1: done, and what was looked at has errors; 2: a mistake, told in one sentence; 130: Ctrl-C.
     """
     options = parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a name that the console cannot show is no crash
     try:
         status = options.run(options)
         sys.stdout.flush()
@@ -40,6 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # `lessons check … | head`: nobody reads any more. Python would complain again when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NOBODY_READS
+    except OSError as error:
+        where = error.filename or "the output"
+        print(
+            f"lessons: {where} cannot be used ({error.strerror}): mend that, or name another.",
+            file=sys.stderr,
+        )
+        return MISUSE
 
 
 def parser() -> argparse.ArgumentParser:

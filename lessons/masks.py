@@ -125,7 +125,13 @@ def _decode_one(rle: dict, height: int, width: int) -> np.ndarray:
     if isinstance(counts, str):
         counts = counts.encode("ascii", "replace")
     lengths = _lengths_from_text(counts) if isinstance(counts, bytes) else _lengths_from_list(counts)
-    if (lengths < 0).any() or lengths.sum() != height * width:
+    # Each length by itself first: the sum of huge ones would overflow, and could come out right.
+    if ((lengths < 0) | (lengths > height * width)).any():
+        raise LessonsError(
+            f"A run length of a mask is negative or longer than its image of {height * width} pixels: "
+            "encode the mask again."
+        )
+    if lengths.sum() != height * width:
         raise LessonsError(
             f"The run lengths of a mask add up to {lengths.sum()} pixels and its image has {height * width}: "
             "encode the mask again."

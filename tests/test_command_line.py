@@ -1,6 +1,7 @@
 """The command `lessons`: exit status, one sentence per mistake, and no traceback ever."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -126,6 +127,11 @@ def test_download_voc_passes_everything_on(module, tmp_path, capsys):
     ("error", "status", "said"),
     [
         (DataError("voc.xml is empty: mend it."), 2, "lessons: voc.xml is empty: mend it.\n"),
+        (
+            PermissionError(13, "Permission denied", "set/train.txt"),
+            2,
+            "lessons: set/train.txt cannot be used (Permission denied): mend that, or name another.\n",
+        ),
         (KeyboardInterrupt(), 130, "lessons: interrupted.\n"),
     ],
 )
@@ -216,3 +222,9 @@ def test_check_of_a_coco_set(tmp_path, monkeypatch, capsys):
 def test_split_belongs_to_voc_and_not_to_coco(arguments, said, capsys):
     assert command.main(["check", *arguments]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_console_that_lacks_letters_is_no_traceback(tmp_path):
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    answer = run("check", tmp_path / "bäd", "train", env=environment)
+    assert answer.returncode == 2 and "Traceback" not in answer.stderr and "b\\xe4d" in answer.stderr

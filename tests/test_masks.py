@@ -163,3 +163,10 @@ def test_four_numbers_are_not_taken_for_a_box():
 def test_malformed_polygons_are_refused(polygon):
     with pytest.raises(LessonsError, match="polygon"):
         masks.from_polygons([polygon], (6, 8))
+
+
+@pytest.mark.parametrize("counts", [[2**63 - 1, 2**63 - 1, 602], [-1, 601], [601, -1]])
+def test_run_lengths_that_overflow_or_are_negative_are_refused(counts):
+    """Their sum in 64 bits is the image's 600 pixels; writing them out would leave the array."""
+    with pytest.raises(LessonsError, match="negative or longer"):
+        masks.decode_rle([{"size": [20, 30], "counts": counts}], (20, 30))

@@ -275,6 +275,18 @@ def test_draw_overwrites_only_when_asked_and_only_a_drawn_set(small_set: Path, t
         minivoc.draw(tmp_path / "thesis", train=1, val=0, overwrite=True, progress=False)
     assert (tmp_path / "thesis" / "chapter.tex").read_text() == "years of work"
     again = minivoc.draw(tmp_path / "set", train=1, val=0, progress=False)
+    for own in ("notes.txt", "JPEGImages/mine.tif", "mine/photo.jpg"):
+        (again / own).parent.mkdir(exist_ok=True)
+        (again / own).write_text("mine")
+        with pytest.raises(LessonsError, match="is not replaced"):
+            minivoc.draw(again, train=1, val=0, overwrite=True, progress=False)
+        (again / own).unlink()
+    (again / "mine").rmdir()
+    readme = (again / "README.md").read_text()
+    (again / "README.md").write_text("# My own VOC set")
+    with pytest.raises(LessonsError, match="is not replaced"):
+        minivoc.draw(again, train=1, val=0, overwrite=True, progress=False)
+    (again / "README.md").write_text(readme)
     minivoc.draw(again, seed=5, train=0, val=1, overwrite=True, progress=False)
     assert [path.name for path in (again / "JPEGImages").iterdir()] == ["val_0000.jpg"]
 

@@ -211,7 +211,7 @@ class CocoInstances(torch.utils.data.Dataset):
         if not isinstance(name, str) or not name:
             raise DataError(f"{who} has no file_name: add it.")
         path = PurePosixPath(name.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+        if path.is_absolute() or not path.parts or ".." in path.parts or ":" in path.parts[0]:
             raise DataError(
                 f"{who} has the file name {name!r}, which leads out of "
                 f"{self.images_folder}: make it relative to that folder."

@@ -39,6 +39,8 @@ def read(path: Path) -> CocoJson:
             raise DataError(f'{path} has no list "{key}": export it in COCO\'s format for instances.')
     result = CocoJson(path)
     _add_categories(result, content["categories"])
+    if not content["images"]:
+        raise DataError(f"{path} lists no images: export the annotations again.")
     _add_images(result, content["images"])
     _add_annotations(result, content["annotations"])
     return result

@@ -42,6 +42,9 @@ def read_image(path: str | Path, size: tuple[int, int] | None = None) -> np.ndar
         size: the (H, W) that the annotation speaks of. The EXIF orientation is applied, unless only the
             picture as stored has this size. The picture returned may still have another size: compare.
 
+    A JPEG that is cut short is found. One whose bytes were damaged inside is not always: the decoder mends
+    what it can and says nothing, so that a wrong patch can go unnoticed, by `check()` as well.
+
     Returns:
         (H, W, 3) uint8 RGB, the caller's own to change.
 

@@ -119,12 +119,29 @@ def _refuse(root: Path, overwrite: bool) -> None:
         return
     if not overwrite:
         raise LessonsError(
-            f"{root} is there already: name a new folder, or say overwrite=True to draw the set again."
+            f"{root} is there already: name a new folder, or say overwrite=True (on the command line "
+            "--overwrite) to draw the set again."
         )
-    if not root.is_dir() or (any(root.iterdir()) and not (root / "ImageSets" / "Segmentation").is_dir()):
+    stranger = "a file" if not root.is_dir() else _stranger(root)
+    if stranger:
         raise LessonsError(
-            f"{root} holds something other than a drawn set and is not replaced: name a new folder."
+            f"{root} holds something other than a drawn set ({stranger}) and is not replaced: "
+            "name a new folder."
         )
+
+
+def _stranger(root: Path) -> str | None:
+    """What in the folder no drawing wrote; None for an empty folder or a drawn set and nothing else."""
+    readme = root / "README.md"
+    if any(root.iterdir()) and not (readme.is_file() and readme.read_bytes().startswith(b"# The mini VOC")):
+        return "no README.md of a mini VOC"
+    endings = {"JPEGImages": ".jpg", "SegmentationObject": ".png", "SegmentationClass": ".png"}
+    endings |= {"Annotations": ".xml", "ImageSets": ".txt", "README.md": ".md"}
+    for path in root.rglob("*"):
+        top = path.relative_to(root).parts[0]
+        if top not in endings or (not path.is_dir() and path.suffix != endings[top]):
+            return path.relative_to(root).as_posix()
+    return None
 
 
 def _draw_into(root: Path, seed: int, counts: dict[str, int], workers: int, progress: bool) -> None:
