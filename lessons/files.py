@@ -55,3 +55,17 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     except BaseException:
         Path(beside).unlink(missing_ok=True)
         raise
+
+
+def exists(path: Path) -> bool:
+    """Whether there is such a file; False, not an error, for a name that no file can have.
+
+    A file in a folder that may not be read counts as there: opening it tells the true reason.
+    """
+    try:
+        path.stat()
+    except PermissionError:
+        return True
+    except (OSError, ValueError):  # missing, a name too long, a name with a zero byte
+        return False
+    return True

@@ -196,7 +196,7 @@ def from_polygons(polygons: Sequence[Sequence[float]], size: tuple[int, int]) ->
 def _corners(polygon: Sequence[float], farthest: float) -> list[float]:
     try:
         numbers = np.asarray(polygon, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         numbers = np.empty(0).reshape(0, 1)
     if numbers.ndim != 1 or len(numbers) % 2:
         raise LessonsError(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lessons.errors import DataError
+from lessons.files import exists
 
 # folder, ending: what instance segmentation needs of every image
 PARTS = (("JPEGImages", ".jpg"), ("SegmentationObject", ".png"), ("Annotations", ".xml"))
@@ -22,10 +23,10 @@ class VOCFiles:
     def image(self, name: str) -> Path:
         """The picture: VOC's .jpg, or another kind if there is only that."""
         path = self.root / "JPEGImages" / f"{name}.jpg"
-        if path.exists():
+        if exists(path):
             return path
         others = (path.parent / f"{name}{ending}" for ending in IMAGE_ENDINGS)
-        return next((other for other in others if other.exists()), path)
+        return next((other for other in others if exists(other)), path)
 
     def mask(self, name: str) -> Path:
         """The picture of its instances."""
@@ -60,7 +61,7 @@ class VOCFiles:
         ids = [line for line in lines if line]
         flagged = [re.fullmatch(r"(\S+)\s+(-1|0|1)", line) for line in ids]
         # An id may hold a blank, so "photo 1" is an id if there is such a picture.
-        if ids and all(flagged) and not self.image(ids[0]).exists():
+        if ids and all(flagged) and not exists(self.image(ids[0])):
             ids = [match[1] for match in flagged if match and match[2] != "-1"]
         if not ids:
             raise DataError(f"{path} lists no images: write one id to a line.")

@@ -246,3 +246,38 @@ def test_coco_without_pictures_agrees_with_pycocotools(real_data, tmp_path):
         for mask, label, one in zip(target["masks"], target["labels"].tolist(), annotations, strict=True):
             assert coco.category_ids[label - 1] == one["category_id"]
             assert torch.equal(mask, torch.from_numpy(theirs.annToMask(one)).bool())
+
+
+def test_a_file_without_images_is_refused(tmp_path):
+    with pytest.raises(DataError, match="lists no images"):
+        dataset(tmp_path, images=[])
+
+
+def test_the_folder_itself_is_no_picture(tmp_path):
+    with pytest.raises(DataError, match="leads out"):
+        dataset(tmp_path, images=[{**one_image(), "file_name": "."}]).file_name(0)
+
+
+@pytest.mark.parametrize("bbox", [[1, 1, 10**400, 1], [1, 1, 1e300, 1], [float("nan"), 1, 1, 1]])
+def test_a_box_beyond_all_pictures_is_listed(tmp_path, bbox):
+    report = dataset(tmp_path, {**one_annotation(), "bbox": bbox}).check(progress=False)
+    assert "bad box" in kinds(report)
+
+
+def test_a_name_too_long_for_any_file_is_listed(tmp_path):
+    report = dataset(tmp_path, images=[{**one_image(), "file_name": "a" * 300 + ".png"}]).check(
+        progress=False
+    )
+    assert not report.ok and len(report.problems) == 1
+
+
+@pytest.mark.parametrize("height", [10**400, 2**31])
+def test_a_height_beyond_all_pictures_is_not_believed(tmp_path, height):
+    coco = dataset(tmp_path, images=[{**one_image(), "height": height}])
+    assert coco.sizes() == [SIZE]  # the picture's own
+
+
+def test_a_polygon_of_numbers_too_long_is_refused(tmp_path):
+    polygon = [[10**400, 1, 5, 1, 5, 5]]
+    report = dataset(tmp_path, {**one_annotation(), "segmentation": polygon}).check(progress=False)
+    assert not report.ok

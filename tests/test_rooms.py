@@ -10,7 +10,8 @@ PACKAGE = Path(__file__).parent.parent / "lessons"
 # From the ground up. Files of one line may import each other only where they are the same room (a package).
 FLOORS = [
     ["errors", "palette"],
-    ["files", "machine", "voc_layout"],
+    ["files", "machine"],
+    ["voc_layout"],
     ["downloads", "boxes", "masks"],
     ["data"],
     ["backbones"],

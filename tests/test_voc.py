@@ -285,6 +285,27 @@ def test_orientation_follows_the_mask(voc, mask_size):
     assert dataset.sizes() == [mask_size[::-1]]
 
 
+@pytest.mark.parametrize(
+    ("size", "orientation", "noted"), [((20, 30), 3, True), ((20, 20), 6, True), ((20, 30), 1, False)]
+)
+def test_a_turn_that_no_size_confirms_is_noted(voc, size, orientation, noted):
+    voc.add(indices=np.zeros(size, dtype=np.uint8), objects=(), size=size)
+    voc.xml("a").write_text(annotation_xml(size=size))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.open(voc.image("a")).save(voc.image("a"), exif=exif)
+    report = VOCInstances(voc.root, "train").check(progress=False)
+    assert [(p.kind, p.severity) for p in report.problems] == [("EXIF orientation", "note")] * noted
+    assert report.ok and all("compare picture and mask" in p.message for p in report.problems)
+
+
+def test_a_box_outside_the_picture_is_an_error(voc):
+    voc.add(indices=np.zeros(SIZE, dtype=np.uint8), objects=(), size=SIZE)
+    voc.xml("a").write_text(annotation_xml(object_xml("dog", (100, 5, 120, 9)), size=SIZE))
+    report = VOCInstances(voc.root, "train").check(progress=False)
+    assert "bad box" in [p.kind for p in report.problems] and not report.ok
+
+
 # Out to COCO
 
 
@@ -333,3 +354,10 @@ def test_split_may_not_lead_elsewhere(voc):
     for split in ("../Segmentation/train", "test", ""):
         with pytest.raises(DataError, match="choose a split that is there"):
             VOCInstances(voc.root, split)
+
+
+def test_a_line_too_long_for_any_file_is_listed(voc):
+    voc.add()
+    (voc.root / "ImageSets" / "Segmentation" / "train.txt").write_text("a\n" + "b" * 400 + "\n")
+    report = VOCInstances(voc.root, "train").check(progress=False)
+    assert {problem.image for problem in report.problems} == {"b" * 400} and not report.ok

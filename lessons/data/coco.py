@@ -23,7 +23,7 @@ from lessons import boxes as box_geometry
 from lessons import masks as mask_geometry
 from lessons.data import coco_check, coco_json, export
 from lessons.data.checking import Report
-from lessons.data.coco_json import is_box, is_crowd, is_number
+from lessons.data.coco_json import FARTHEST, is_box, is_crowd, is_number
 from lessons.data.images import image_size, read_image, to_tensor
 from lessons.errors import DataError, LessonsError
 
@@ -165,7 +165,7 @@ class CocoInstances(torch.utils.data.Dataset):
         """
         record = self.record(position)
         stated = record.get("height"), record.get("width")
-        if all(type(side) is int and side > 0 for side in stated):
+        if all(type(side) is int and 0 < side < FARTHEST for side in stated):
             return stated
         return image_size(self.image_path(position))
 

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from lessons.data.checking import ERROR, NOTE, Checked, Problem, Report, gather, in_parallel
 from lessons.data.coco_json import is_box
-from lessons.data.images import read_image, stored_and_turned_size
+from lessons.data.images import read_image, stored_and_turned_size, unconfirmed_turn
 from lessons.errors import DataError
+from lessons.files import exists
 
 if TYPE_CHECKING:
     from lessons.data.coco import CocoInstances
@@ -53,7 +54,7 @@ def _check_picture(dataset: "CocoInstances", result: Checked, position: int, nam
         found = read_image(path, size).shape[:2]
         stored, turned = stored_and_turned_size(path)
     except DataError as error:
-        kind = "unreadable image" if path.exists() else "missing file"
+        kind = "unreadable image" if exists(path) else "missing file"
         result.problems.append(Problem(name, path.name, kind, ERROR, str(error)))
         return
     result.size = found
@@ -64,6 +65,8 @@ def _check_picture(dataset: "CocoInstances", result: Checked, position: int, nam
         which = "is turned" if found == turned else "is left, for the annotation was drawn so"
         message = f"{path} carries an EXIF orientation that turns it by a quarter; it {which}."
         result.problems.append(Problem(name, path.name, "EXIF orientation", NOTE, message))
+    elif unconfirmed := unconfirmed_turn(path):
+        result.problems.append(Problem(name, path.name, "EXIF orientation", NOTE, unconfirmed))
     if size != stated:
         record = f"{dataset.annotations_json}: image {dataset.ids[position]}"
         message = f"{record} states no size, so the picture's is taken."

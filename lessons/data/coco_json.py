@@ -1,13 +1,14 @@
 """The file itself: COCO's JSON, its three lists, and what is wrong with their entries."""
 
 import json
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lessons.data.checking import ERROR, Problem
 from lessons.errors import DataError
+
+FARTHEST = 2**24  # pixels; float32 counts no further
 
 Entry = dict[str, Any]
 
@@ -126,4 +127,5 @@ def is_box(value: object) -> bool:
     """Whether a JSON value is x, y, width, height with a positive width and height."""
     if not isinstance(value, list) or len(value) != 4 or any(type(x) not in (int, float) for x in value):
         return False
-    return all(map(math.isfinite, value)) and value[2] > 0 and value[3] > 0
+    # Comparing lets neither "not a number" pass, nor infinity, nor whole numbers too long for a float.
+    return all(-FARTHEST <= x <= FARTHEST for x in value) and value[2] > 0 and value[3] > 0

@@ -107,6 +107,25 @@ def stored_and_turned_size(path: str | Path) -> tuple[tuple[int, int], tuple[int
         return stored, stored[::-1] if _orientation(image) >= 5 else stored
 
 
+def unconfirmed_turn(path: str | Path) -> str | None:
+    """A sentence if the picture is turned or mirrored by an EXIF note that no size can confirm, else None.
+
+    A half turn keeps the size, and so does a quarter turn of a square picture: whether the annotation was
+    drawn before or after it, only a look tells.
+
+    Raises:
+        DataError: see `image_size`.
+    """
+    with _opened(path) as image:
+        orientation = _orientation(image)
+        if orientation == 1 or (orientation >= 5 and image.height != image.width):
+            return None
+    return (
+        f"{path} is turned or mirrored by its EXIF orientation {orientation}, which its size cannot confirm: "
+        "compare picture and mask."
+    )
+
+
 def to_tensor(array: np.ndarray) -> Tensor:
     """(H, W, 3) uint8 -> (3, H, W) float32 in [0, 1]."""
     planes = torch.from_numpy(array).permute(2, 0, 1).contiguous()  # bytes move four times as fast as floats

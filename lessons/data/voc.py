@@ -26,6 +26,7 @@ from lessons.data.annotations import Annotation, VOCObject, read_annotation
 from lessons.data.checking import Problem, Report
 from lessons.data.images import image_size, read_image, read_indices, stored_and_turned_size, to_tensor
 from lessons.errors import DataError, LessonsError
+from lessons.files import exists
 from lessons.voc_layout import VOCFiles, find_root
 
 VOC_CLASSES = (
@@ -196,7 +197,7 @@ class VOCInstances(torch.utils.data.Dataset):
     def _size(self, name: str) -> tuple[int, int]:
         """The size of one picture; where EXIF turns it, the mask decides whether it does."""
         stored, turned = stored_and_turned_size(self.files.image(name))
-        if stored != turned and self.files.mask(name).exists():
+        if stored != turned and exists(self.files.mask(name)):
             return image_size(self.files.image(name), image_size(self.files.mask(name)))
         return turned
 

@@ -7,8 +7,9 @@ import numpy as np
 from lessons.data import size_cache
 from lessons.data.annotations import Annotation
 from lessons.data.checking import ERROR, NOTE, Checked, Problem, Report, gather, in_parallel
-from lessons.data.images import read_image, read_indices, stored_and_turned_size
+from lessons.data.images import read_image, read_indices, stored_and_turned_size, unconfirmed_turn
 from lessons.errors import DataError
+from lessons.files import exists
 
 if TYPE_CHECKING:
     from lessons.data.voc import VOCInstances
@@ -59,7 +60,7 @@ def _read(result: Checked, name: str, thing: str, path, read):
     try:
         return read()
     except DataError as error:
-        if not path.exists():
+        if not exists(path):
             kind = "missing file"
         else:
             kind = "bad XML" if thing == "annotation" else f"unreadable {thing}"
@@ -86,6 +87,8 @@ def _compare_sizes(
         )
         message = f"{path} carries an EXIF orientation that turns it by a quarter; {which}."
         result.problems.append(Problem(name, path.name, "EXIF orientation", NOTE, message))
+    elif unconfirmed := unconfirmed_turn(path):
+        result.problems.append(Problem(name, path.name, "EXIF orientation", NOTE, unconfirmed))
     stated = None if annotation is None else annotation.size
     if stated is not None and stated != size:
         xml = dataset.files.annotation(name)
@@ -106,9 +109,18 @@ def _check_objects(dataset: "VOCInstances", result: Checked, name: str, annotati
         if fault is not None:
             message = f"{path}: object {number}, a {one.name}, {fault}: mend the box."
             result.problems.append(Problem(name, path.name, "bad box", ERROR, message))
+        elif result.size is not None and one.box is not None and _lies_outside(one.box, result.size):
+            message = (
+                f"{path}: the box of object {number}, a {one.name}, lies outside the image: mend the box."
+            )
+            result.problems.append(Problem(name, path.name, "bad box", ERROR, message))
         elif result.size is not None and one.box is not None and _sticks_out(one.box, result.size):
             message = f"{path}: the box of object {number}, a {one.name}, reaches over the edge of the image."
             result.problems.append(Problem(name, path.name, "box over the edge", NOTE, message))
+
+
+def _lies_outside(box: tuple[float, float, float, float], size: tuple[int, int]) -> bool:
+    return box[0] > size[1] or box[1] > size[0]  # counted from 1, the last pixel included
 
 
 def _sticks_out(box: tuple[float, float, float, float], size: tuple[int, int]) -> bool:
