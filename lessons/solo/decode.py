@@ -40,7 +40,7 @@ class Decoding:
         before_nms: how many of the best candidates Matrix NMS sees.
         kernel, sigma: see `matrix_nms`.
         keep_threshold: a candidate stays whose score after Matrix NMS is at least this.
-        most: how many objects are given at most.
+        max_detections: how many objects are given at most.
     """
 
     score_threshold: float = 0.1
@@ -50,7 +50,7 @@ class Decoding:
     kernel: str = "gaussian"
     sigma: float = 2.0
     keep_threshold: float = 0.05
-    most: int = 100
+    max_detections: int = 100
 
 
 OFFICIAL = Decoding()
@@ -198,7 +198,7 @@ def plain(
 
     Returns:
         boxes (K, 4) float32 around the masks, labels (K,) int64 1..C, scores (K,) descending, masks
-        (K, *size) bool; K is at most `decoding.most`, and may be 0.
+        (K, *size) bool; K is at most `decoding.max_detections`, and may be 0.
     """
     candidates = find_candidates(output.categories, image, decoding.score_threshold)
     masks = all_masks(output, image)  # per level (S², h, w)
@@ -248,9 +248,9 @@ def rank(
 
 
 def keep(scores: Tensor, decoding: Decoding) -> tuple[Tensor, Tensor]:
-    """The scores (K,) that are at least `keep_threshold`, descending, at most `most`; and their indices."""
+    """The best `max_detections` scores of at least `keep_threshold`, descending; and their indices."""
     order = scores.argsort(descending=True, stable=True)
-    order = order[scores[order] >= decoding.keep_threshold][: decoding.most]  # NaN is not kept
+    order = order[scores[order] >= decoding.keep_threshold][: decoding.max_detections]  # NaN is not kept
     return scores[order], order
 
 

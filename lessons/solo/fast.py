@@ -107,14 +107,27 @@ class ImageMasks:
         return soft
 
 
-def head_levels(pyramid: FeaturePyramid, tensor: Tensor) -> list[Tensor]:
-    """Images (B, 3, H, W), sides multiples of 32 -> the head's levels: `resize_levels` of p2 ... p6."""
+def head_levels(
+    pyramid: FeaturePyramid, tensor: Tensor, count: int = 5, halve_first: bool = True
+) -> list[Tensor]:
+    """Images (B, 3, H, W), sides multiples of 32 -> the head's levels: `resize_levels` of the finest maps.
+
+    Args:
+        count: how many, from p2 on: the number of the head's grids.
+        halve_first: see `lessons.solo.heads.resize_levels`.
+    """
     merged = pyramid.top_down(pyramid.bottom_up(tensor))
-    halved = convolve_and_halve(pyramid.output["p2"], merged.pop("p2"))  # (B, channels, H/8, W/8)
-    levels = pyramid.smooth(merged)  # p3, p4, p5
-    p5 = levels["p5"]
-    p6 = F.interpolate(pyramid.coarsest(p5), size=p5.shape[-2:], mode="bilinear", align_corners=False)
-    return [halved, *levels.values(), p6]
+    convolution, p2 = pyramid.output["p2"], merged.pop("p2")
+    first = convolve_and_halve(convolution, p2) if halve_first else convolution(p2)
+    wanted = list(merged)[: count - 1]
+    levels = [first, *pyramid.smooth({name: merged[name] for name in wanted}).values()]  # p3, p4, p5
+    if count == 5:
+        levels.append(pyramid.coarsest(levels[-1]))
+    if count > 1:
+        levels[-1] = F.interpolate(
+            levels[-1], size=levels[-2].shape[-2:], mode="bilinear", align_corners=False
+        )
+    return levels
 
 
 def convolve_and_halve(convolution: nn.Conv2d, features: Tensor) -> Tensor:

@@ -85,20 +85,23 @@ def rows_and_columns(cells: Tensor, grid: int) -> tuple[Tensor, Tensor]:
     return cells.div(grid, rounding_mode="floor"), cells % grid
 
 
-def resize_levels(features: Sequence[Tensor]) -> list[Tensor]:
+def resize_levels(features: Sequence[Tensor], halve_first: bool = True) -> list[Tensor]:
     """The pyramid's p2 ... p6, strides 4 8 16 32 64, -> the head's five levels, strides 8 8 16 32 32.
 
-    p2 is halved, for its S² masks at twice its size would not fit into memory; p6 takes the size of p5, so
-    that the masks of the largest objects do not become coarser still. Bilinear, aligned at the corners of
-    the pictures.
+    p2 is halved, for its S² masks at twice its size would not fit into memory; the last level takes the size
+    of the one before, so that the masks of the largest objects do not become coarser still. Bilinear, aligned
+    at the corners of the pictures. Of fewer maps the same: p2 p3 p4 become strides 8 8 8.
+
+    Args:
+        halve_first: False leaves p2 as it is: small pictures can afford it, and need it.
     """
-    p2, *middle, p6 = features
-    height, width = p2.shape[-2:]
-    return [
-        _resize(p2, (max(1, height // 2), max(1, width // 2))),
-        *middle,
-        _resize(p6, middle[-1].shape[-2:]),
-    ]
+    levels = list(features)
+    if halve_first:
+        height, width = levels[0].shape[-2:]
+        levels[0] = _resize(levels[0], (max(1, height // 2), max(1, width // 2)))
+    if len(levels) > 1:
+        levels[-1] = _resize(levels[-1], levels[-2].shape[-2:])
+    return levels
 
 
 def enlarge(features: Tensor) -> Tensor:
@@ -114,7 +117,13 @@ class _Head(nn.Module):
     """
 
     def __init__(
-        self, channels_in: int, channels: int, classes: int, grids: Sequence[int], convolutions: int
+        self,
+        channels_in: int,
+        channels: int,
+        classes: int,
+        grids: Sequence[int],
+        convolutions: int,
+        halve_first: bool,
     ) -> None:
         super().__init__()
         if min(classes, convolutions, *grids) < 1:
@@ -123,6 +132,7 @@ class _Head(nn.Module):
             )
         self.classes = classes
         self.grids = tuple(grids)
+        self.halve_first = halve_first
         self.category_tower = tower(channels_in, channels, convolutions)
         self.category = nn.Conv2d(channels, classes, 3, padding=1)
 
@@ -144,7 +154,7 @@ class _Head(nn.Module):
             raise LessonsError(
                 f"The head has {len(self.grids)} grids and got {len(features)} maps: give one for each."
             )
-        return resize_levels(features)
+        return resize_levels(features, self.halve_first)
 
     def category_branch(self, features: Tensor, grid: int) -> Tensor:
         """(B, channels_in, ., .) -> (B, C, S, S). The map is squeezed into the grid before all else."""
@@ -165,7 +175,7 @@ class SOLOHead(_Head):
 
     Args:
         channels_in: of the pyramid. channels: of the two towers. classes: C. grids: S of each level.
-        convolutions: in each tower.
+        convolutions: in each tower. halve_first: see `resize_levels`.
     """
 
     def __init__(
@@ -175,8 +185,9 @@ class SOLOHead(_Head):
         classes: int = 80,
         grids: Sequence[int] = GRIDS,
         convolutions: int = 7,
+        halve_first: bool = True,
     ) -> None:
-        super().__init__(channels_in, channels, classes, grids, convolutions)
+        super().__init__(channels_in, channels, classes, grids, convolutions, halve_first)
         self.mask_tower = tower(channels_in + 2, channels, convolutions)
         self.masks = nn.ModuleList(nn.Conv2d(channels, grid**2, 1) for grid in grids)
         self.initialise()
@@ -197,9 +208,15 @@ class _DecoupledHead(_Head):
     """What both decoupled heads share: a predictor for columns and one for rows on every level."""
 
     def __init__(
-        self, channels_in: int, channels: int, classes: int, grids: Sequence[int], convolutions: int
+        self,
+        channels_in: int,
+        channels: int,
+        classes: int,
+        grids: Sequence[int],
+        convolutions: int,
+        halve_first: bool,
     ) -> None:
-        super().__init__(channels_in, channels, classes, grids, convolutions)
+        super().__init__(channels_in, channels, classes, grids, convolutions, halve_first)
         self.masks_x = nn.ModuleList(nn.Conv2d(channels, grid, 3, padding=1) for grid in grids)
         self.masks_y = nn.ModuleList(nn.Conv2d(channels, grid, 3, padding=1) for grid in grids)
 
@@ -225,8 +242,9 @@ class DecoupledSOLOHead(_DecoupledHead):
         classes: int = 80,
         grids: Sequence[int] = GRIDS,
         convolutions: int = 7,
+        halve_first: bool = True,
     ) -> None:
-        super().__init__(channels_in, channels, classes, grids, convolutions)
+        super().__init__(channels_in, channels, classes, grids, convolutions, halve_first)
         self.mask_tower_x = tower(channels_in + 1, channels, convolutions)
         self.mask_tower_y = tower(channels_in + 1, channels, convolutions)
         self.initialise()
@@ -252,8 +270,9 @@ class DecoupledSOLOLightHead(_DecoupledHead):
         classes: int = 80,
         grids: Sequence[int] = GRIDS,
         convolutions: int = 4,
+        halve_first: bool = True,
     ) -> None:
-        super().__init__(channels_in, channels, classes, grids, convolutions)
+        super().__init__(channels_in, channels, classes, grids, convolutions, halve_first)
         self.mask_tower = tower(channels_in + 2, channels, convolutions)
         self.initialise()
 

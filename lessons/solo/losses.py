@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lessons import processes
 from lessons.solo.heads import Output
 from lessons.solo.targets import LevelTarget
 
@@ -80,10 +81,13 @@ def solo_loss(
         focal_loss(logits.float(), target.labels).sum()
         for logits, target in zip(output.categories, targets, strict=True)
     ]
-    positives = len(dice)
+    # Several training processes average their gradients. So that the average is the gradient of the whole
+    # batch, each divides by its share of all positive cells, and not by its own, which may be none.
+    positives = processes.total(dice.new_tensor(len(dice)))
+    share = 1 / processes.count()
     return {
-        "loss_mask": mask_weight * dice.sum() / max(positives, 1),
-        "loss_category": torch.stack(focal).sum() / (positives + 1),
+        "loss_mask": mask_weight * dice.sum() / (share * positives.clamp(min=1)),
+        "loss_category": torch.stack(focal).sum() / (share * (positives + 1)),
     }
 
 

@@ -32,22 +32,13 @@ Size = tuple[int, int]  # (height, width)
 MULTIPLE = 32  # the stride of p5: all levels but p6 then have whole pixels
 
 
-class StillBatchNorm2d(nn.BatchNorm2d):
-    """BatchNorm with the statistics of the pretraining, whose scale and shift go on learning.
-
-    It stays in evaluation mode while the model trains, as in the official code.
-    """
-
-    def train(self, mode: bool = True) -> "StillBatchNorm2d":
-        return super().train(False)
-
-
 class SOLO(nn.Module):
     """Backbone and head, and what stands around them.
 
     Args:
         backbone: images (B, 3, H, W) -> {"p2", ..., "p6"}.
-        head: p2 ... p6 -> logits; see `lessons.solo.heads`.
+        head: p2 ... p6 -> logits; see `lessons.solo.heads`. With fewer than five grids it reads the finest
+            maps only.
         scale_ranges: which sizes of objects each level is for, in pixels of the image that the network sees.
         sigma: size of the centre region in terms of the object's box.
         mask_weight: of the dice loss beside the focal loss.
@@ -57,7 +48,7 @@ class SOLO(nn.Module):
 
     Example:
 
-        model = SOLO(resnet_pyramid(50, norm=StillBatchNorm2d, frozen_stages=2), SOLOHead(classes=20))
+        model = SOLO(resnet_pyramid(50, norm="still", frozen_stages=2), SOLOHead(classes=20))
         losses = model.train()(images, targets)      # a dict; sum its values and call backward()
     """
 
@@ -127,7 +118,9 @@ class SOLO(nn.Module):
         """
         batch = self.prepare(images)
         if not plainly:
-            levels = fast.head_levels(self.backbone, batch.tensor)
+            levels = fast.head_levels(
+                self.backbone, batch.tensor, len(self.head.grids), self.head.halve_first
+            )
             return fast.decode(self.head, levels, batch, sizes, self.decoding)
         output = self.head(self.pyramid(batch.tensor))
         return [
@@ -171,8 +164,8 @@ class SOLO(nn.Module):
         return pad_batch([normalise(image, self.mean, self.std) for image in images], MULTIPLE)
 
     def pyramid(self, tensor: Tensor) -> list[Tensor]:
-        """(B, 3, H, W) -> p2 ... p6."""
-        return list(self.backbone(tensor).values())
+        """(B, 3, H, W) -> p2 ... p6, or as many of the finest of them as the head has grids."""
+        return list(self.backbone(tensor).values())[: len(self.head.grids)]
 
     def assign(
         self, targets_of_images: Sequence[dict[str, Any]], batch: ImageBatch, output: Output
