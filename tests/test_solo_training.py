@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from lessons import boxes
-from lessons.backbones import slim_pyramid
+from lessons.backbones import StillBatchNorm2d, slim_pyramid
 from lessons.checkpoints import solo as checkpoints
 from lessons.data.images import to_tensor
 from lessons.errors import DataError, LessonsError
 from lessons.solo.heads import DecoupledSOLOHead, DecoupledSOLOLightHead, SOLOHead
-from lessons.solo.model import SOLO, StillBatchNorm2d
+from lessons.solo.model import SOLO
 
 HEADS = [SOLOHead, DecoupledSOLOHead, DecoupledSOLOLightHead]
 
@@ -133,7 +133,7 @@ def test_what_is_saved_in_the_official_layout_is_read_back(head: type, tmp_path:
 def test_every_official_name_has_its_place(family: str):
     with torch.device("meta"):
         model = SOLO(
-            golden_solo.resnet_pyramid(50, norm=StillBatchNorm2d),
+            golden_solo.resnet_pyramid(50, norm="still"),
             golden_solo.HEADS[family](),
         )
     shapes = {name: tuple(entry.shape) for name, entry in model.state_dict().items()}

@@ -18,7 +18,7 @@ Example:
     levels = backbone.pyramid(features)
 """
 
-from lessons.backbones.norms import FrozenBatchNorm2d, Norm, group_norm, norm_factory
+from lessons.backbones.norms import FrozenBatchNorm2d, Norm, StillBatchNorm2d, group_norm, norm_factory
 from lessons.backbones.pyramid import FeaturePyramid, SingleLevel, resnet_c5, resnet_pyramid, slim_pyramid
 from lessons.backbones.resnet import BasicBlock, Bottleneck, ResNet
 
@@ -30,6 +30,7 @@ __all__ = [
     "Norm",
     "ResNet",
     "SingleLevel",
+    "StillBatchNorm2d",
     "group_norm",
     "norm_factory",
     "resnet_c5",

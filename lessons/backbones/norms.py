@@ -44,6 +44,16 @@ class FrozenBatchNorm2d(nn.Module):
         return f"{len(self.weight)}, eps={self.eps}"
 
 
+class StillBatchNorm2d(nn.BatchNorm2d):
+    """BatchNorm with the statistics of the pretraining, whose scale and shift go on learning.
+
+    It stays in evaluation mode while the model trains, as in SOLO's official code.
+    """
+
+    def train(self, mode: bool = True) -> "StillBatchNorm2d":
+        return super().train(False)
+
+
 def group_norm(channels: int) -> nn.GroupNorm:
     """GroupNorm with 32 groups, or fewer in narrow layers, so that a group has at least 8 channels.
 
@@ -55,7 +65,12 @@ def group_norm(channels: int) -> nn.GroupNorm:
     return nn.GroupNorm(groups, channels)
 
 
-NORMS: dict[str, Norm] = {"frozen": FrozenBatchNorm2d, "batch": nn.BatchNorm2d, "group": group_norm}
+NORMS: dict[str, Norm] = {
+    "frozen": FrozenBatchNorm2d,
+    "still": StillBatchNorm2d,
+    "batch": nn.BatchNorm2d,
+    "group": group_norm,
+}
 
 
 def norm_factory(norm: str | Norm) -> Norm:
@@ -64,7 +79,7 @@ def norm_factory(norm: str | Norm) -> Norm:
     Example: `norm_factory("group")`, or `functools.partial(FrozenBatchNorm2d, eps=0.0)`.
 
     Raises:
-        LessonsError: the name is none of "frozen", "batch", "group".
+        LessonsError: the name is none of "frozen", "still", "batch", "group".
     """
     if callable(norm):
         return norm

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from lessons.backbones.norms import Norm
 from lessons.backbones.resnet import ResNet
+from lessons.errors import LessonsError
 
 
 class SingleLevel(nn.Module):
@@ -42,18 +43,25 @@ class FeaturePyramid(nn.Module):
     the coarse knowledge down, so that every level has both (Lin et al. 2017, section 3). Its convolutions
     have a bias and no normalisation; no ReLU follows, so they start with variance 1 / fan-in and bias 0.
 
+    Args:
+        levels: how many maps are given, from the finest on; a picture of 200 pixels has no use for p6. What
+            is known on p5 is handed down all the same.
+
     Attributes: body (the ResNet), lateral and output (the 1×1 and the 3×3 convolutions by level),
     strides {"p2": 4, ..., "p6": 64}, channels (C).
     """
 
-    def __init__(self, body: ResNet, channels: int = 256) -> None:
+    def __init__(self, body: ResNet, channels: int = 256, levels: int = 5) -> None:
         super().__init__()
+        if not 1 <= levels <= 5:
+            raise LessonsError(f"levels={levels!r}: choose 1 (p2 alone) to 5 (p2 to p6).")
         self.body = body
+        self.strides = {f"p{2 + level}": 4 * 2**level for level in range(levels)}
         self.lateral, self.output = nn.ModuleDict(), nn.ModuleDict()
         for level in ("2", "3", "4", "5"):
             self.lateral["p" + level] = nn.Conv2d(body.level_channels["c" + level], channels, 1)
-            self.output["p" + level] = nn.Conv2d(channels, channels, 3, padding=1)
-        self.strides = {"p2": 4, "p3": 8, "p4": 16, "p5": 32, "p6": 64}
+            if "p" + level in self.strides:
+                self.output["p" + level] = nn.Conv2d(channels, channels, 3, padding=1)
         self.channels = channels
         for convolution in [*self.lateral.values(), *self.output.values()]:
             nn.init.kaiming_uniform_(convolution.weight, a=1)  # a=1: a gain of one, as no ReLU follows
@@ -71,7 +79,8 @@ class FeaturePyramid(nn.Module):
         """{"c2", ..., "c5"} -> {"p2", ..., "p6"}, each with C channels."""
         merged = self.top_down(features)
         levels = self.smooth(merged)
-        levels["p6"] = self.coarsest(levels["p5"])
+        if "p6" in self.strides:
+            levels["p6"] = self.coarsest(levels["p5"])
         return levels
 
     def top_down(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -91,7 +100,7 @@ class FeaturePyramid(nn.Module):
 
     def smooth(self, merged: dict[str, Tensor]) -> dict[str, Tensor]:
         """The 3×3 convolution of each level, which takes away the blocks that the doubling left."""
-        return {level: self.output[level](features) for level, features in merged.items()}
+        return {level: convolution(merged[level]) for level, convolution in self.output.items()}
 
     @staticmethod
     def coarsest(p5: Tensor) -> Tensor:
@@ -109,6 +118,7 @@ def resnet_pyramid(
     norm: str | Norm = "frozen",
     *,
     channels: int = 256,
+    levels: int = 5,
     width: int = 64,
     stride_in_1x1: bool = False,
     frozen_stages: int = 0,
@@ -118,7 +128,7 @@ def resnet_pyramid(
     Args: see `ResNet`, `FeaturePyramid` and, for `frozen_stages`, `ResNet.freeze`.
     """
     body = ResNet(depth, norm, width=width, stride_in_1x1=stride_in_1x1)
-    return FeaturePyramid(body, channels).freeze(frozen_stages)
+    return FeaturePyramid(body, channels, levels).freeze(frozen_stages)
 
 
 def resnet_c5(
@@ -133,9 +143,9 @@ def resnet_c5(
     return SingleLevel(ResNet(depth, norm, width=width, stride_in_1x1=stride_in_1x1)).freeze(frozen_stages)
 
 
-def slim_pyramid(width: int = 32, channels: int = 64) -> FeaturePyramid:
+def slim_pyramid(width: int = 32, channels: int = 64, levels: int = 5) -> FeaturePyramid:
     """The small models' backbone: a ResNet-18 of `width` with GroupNorm, which learns from scratch on a CPU.
 
     GroupNorm needs neither pretrained statistics nor a large batch (Wu and He 2018).
     """
-    return FeaturePyramid(ResNet(18, "group", width=width), channels)
+    return FeaturePyramid(ResNet(18, "group", width=width), channels, levels)

@@ -84,7 +84,7 @@ class ResNet(nn.Module):
 
     Args:
         depth: 18, 34, 50 or 101.
-        norm: "frozen", "batch", "group", or a function from a number of channels to a layer.
+        norm: "frozen", "still", "batch", "group", or a function from a number of channels to a layer.
         width: channels of the stem and of the first stage's 3×3 convolutions; 64 in the paper.
         stride_in_1x1: see `Bottleneck`; only for depths made of bottlenecks.
 

@@ -1,7 +1,7 @@
 """What chance does to a training image and its target, so that a small data set looks larger.
 
-All dice are torch's global generator (or one that is handed in); as in `lessons.data.transforms`, nothing that
-comes in is changed. In a training run every image of every epoch has a seed of its own.
+All dice are torch's global generator; as in `lessons.data.transforms`, nothing that comes in is changed. In a
+training run every image of every epoch has a seed of its own.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ class RandomQuarterTurn:
 
 @dataclass(frozen=True)
 class RandomColour:
-    """Another brightness, contrast and saturation, each by a factor between 1 - `strength` and 1 + `strength`."""
+    """Another brightness, contrast and saturation, each times a number in 1 ± `strength`."""
 
     strength: float = 0.2
 

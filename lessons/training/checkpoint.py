@@ -71,7 +71,8 @@ def in_order(folder: Path) -> list[Path]:
 
 def random_state() -> dict[str, Any]:
     """Where all the dice of this process lie: Python's, NumPy's, torch's, and each GPU's."""
-    name, keys, *rest = np.random.get_state()
+    # NumPy's global dice are old-fashioned (NPY002), and a reader's transform may throw them all the same.
+    name, keys, *rest = np.random.get_state()  # noqa: NPY002
     return {
         "python": random.getstate(),
         "numpy": (name, keys.tolist(), *rest),
@@ -84,7 +85,7 @@ def set_random_state(state: dict[str, Any]) -> None:
     """Lay the dice as they were. GPUs that this machine has not are passed over."""
     random.setstate(state["python"])
     name, keys, *rest = state["numpy"]
-    np.random.set_state((name, np.array(keys, dtype=np.uint32), *rest))
+    np.random.set_state((name, np.array(keys, dtype=np.uint32), *rest))  # noqa: NPY002
     torch.set_rng_state(state["torch"])
     for number, cuda in enumerate(state["cuda"][: torch.cuda.device_count()]):
         torch.cuda.set_rng_state(cuda, number)

@@ -42,7 +42,7 @@ class Lots(Sampler[list[Lot]]):
             raise LessonsError("The data set to train on is empty: name a split that has images.")
         if batch_size % count:
             raise LessonsError(
-                f"batch_size={batch_size} cannot be shared by {count} processes: choose a multiple of {count}."
+                f"batch_size={batch_size} cannot be shared by {count} processes: give a multiple of {count}."
             )
         self.sampler = DistributedSampler(dataset, count, processes.rank(), shuffle=True, seed=seed)
         self.share = batch_size // count

@@ -111,8 +111,8 @@ def train(
 ) -> History:
     """Train a model, on the device that its weights are on.
 
-    With a folder the run can be killed at any moment, and the same call goes on: on the CPU the losses are,
-    bit for bit, those of a run that was never killed. The folder then holds the last checkpoints, the best
+    With a folder the run can be killed at any moment, and the same call goes on: on the CPU, with as many
+    threads as before, the losses are bit for bit those of a run that was never killed. The folder then holds the last checkpoints, the best
     one by `evaluate` (best.pt), and a line for every iteration (log.jsonl).
 
     Args:
@@ -132,12 +132,12 @@ def train(
         LessonsError: the losses are no longer finite; a checkpoint of another recipe; see also `Recipe`.
     """
     device = next(model.parameters()).device
-    if device.type == "cuda":
-        model.to(memory_format=torch.channels_last)
+    if device.type in ("cpu", "cuda"):
+        model.to(memory_format=torch.channels_last)  # a fifth less time on a CPU, more on a GPU
     folder = None if folder is None else Path(folder)
     run = Run.begin(model, recipe)
     if folder is not None:
-        _resume(run, folder, resume)
+        _begin_or_resume(run, folder, resume)
     history = History.begin(_log(folder), run.iteration)
     parallel = distributed.wrapped(model)
     meter = Meter()
@@ -259,15 +259,15 @@ def _bar(recipe: Recipe, done: int, progress: bool) -> tqdm:
     )
 
 
-def _resume(run: Run, folder: Path, resume: bool) -> None:
+def _begin_or_resume(run: Run, folder: Path, resume: bool) -> None:
     path = checkpoint.newest(folder)
     if path is not None and not resume:
-        raise LessonsError(
-            f"{folder} holds a run of {int(path.stem.split('-')[1])} iterations: resume it, or name another folder."
-        )
+        raise LessonsError(f"{folder} holds a run already ({path.name}): resume it, or name another folder.")
     if path is not None:
         run.restore(checkpoint.load(path), path)
+        return
     folder.mkdir(parents=True, exist_ok=True)
+    _save(run, folder)  # a run that is killed before its first checkpoint begins with the same weights and dice
 
 
 def _save(run: Run, folder: Path) -> None:

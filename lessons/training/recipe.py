@@ -1,4 +1,4 @@
-"""What a training run is made of, in words and numbers: everything that a config file says under [training]."""
+"""What a training run is made of, in words and numbers: all that a config file says under [training]."""
 
 from dataclasses import dataclass, field
 from typing import Any

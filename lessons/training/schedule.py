@@ -1,4 +1,4 @@
-"""How the learning rate moves: factors by which the base rate is multiplied, as functions of the iteration."""
+"""How the learning rate moves: factors that the base rate is multiplied by, as functions of the iteration."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -39,7 +39,7 @@ def warmup_and_steps(
 def one_cycle(
     iteration: int, *, iterations: int, warmup: int, warmup_ratio: float = 1 / 25, end_ratio: float = 1e-3
 ) -> float:
-    """Up to 1 and down to almost nothing, each along half a cosine (Smith and Topin, "Super-convergence", 2019).
+    """Up to 1 and down to almost nothing, each along half a cosine (Smith and Topin 2019, super-convergence).
 
     It reaches a good model in a given number of iterations, and no sooner: the last third, where the rate is
     small, gains most.
