@@ -9,33 +9,52 @@ from collections.abc import Sequence
 
 import torch
 
-from benchmarks import data_loading
+from benchmarks import data_loading, solo
 from benchmarks.measure import surroundings
 from lessons.errors import LessonsError
 
+TABLES = ("data", "solo")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print every table. Returns the exit status."""
+    """Print the tables. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Speed, beside a yardstick.")
-    parser.add_argument("--rounds", type=int, default=7, help="counted rounds; medians are over them (7)")
+    parser.add_argument("tables", nargs="*", metavar="table", help=f"which of {', '.join(TABLES)} (all)")
+    parser.add_argument("--rounds", type=int, default=7, help="counted rounds of every table (7)")
     parser.add_argument("--images", type=int, default=100, help="pictures read per round on one core (100)")
     parser.add_argument(
         "--loader-images", type=int, default=400, help="pictures per round over workers (400)"
     )
     options = parser.parse_args(arguments)
+    tables = options.tables or TABLES
+    if unknown := set(tables) - set(TABLES):
+        parser.error(f"{unknown.pop()!r} is no table: choose from {', '.join(TABLES)}")
     torch.set_num_threads(1)  # per core: nobody hides slow code behind more threads
+    print(surroundings())
     try:
-        voc = data_loading.open_data(options.images)
+        if "data" in tables:
+            _data(options)
     except LessonsError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 2
-    print(surroundings())
+    if "solo" in tables:
+        _solo(options)
+    return 0
+
+
+def _data(options: argparse.Namespace) -> None:
+    voc = data_loading.open_data(options.images)
     print(f"\n## Reading VOC instances: {len(voc)} images, medians of {options.rounds} interleaved rounds\n")
     print(data_loading.per_core(voc, options.rounds))
     print("\nSame files, same information: image, masks, labels, both boxes, area, flags, void border.")
     print(f"\n## DataLoader workers: {options.loader_images} images per round\n")
     print(data_loading.over_workers(voc, options.rounds, images=options.loader_images))
-    return 0
+
+
+def _solo(options: argparse.Namespace) -> None:
+    print(f"\n## SOLO: the fastest of {options.rounds} interleaved rounds, each model in its own process\n")
+    print(solo.beside_mask_rcnn(options.rounds))
+    print(f"\nResNet-50, 100 objects each; SOLO's from about {solo.CANDIDATES} pairs of a cell and a class.")
 
 
 if __name__ == "__main__":

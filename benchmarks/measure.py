@@ -1,14 +1,16 @@
-"""Timing that a busy machine cannot fool easily: every candidate once per round, then medians."""
+"""Timing that a busy machine cannot fool easily: every candidate once per round; and peak memory."""
 
+import importlib.metadata
+import multiprocessing
 import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.connection import Connection
 
 import numpy as np
 import PIL
 import torch
-import torchvision
 
 from lessons import machine
 
@@ -37,6 +39,53 @@ def speed_up(slow: Sequence[float], fast: Sequence[float]) -> tuple[float, float
     return statistics.median(ratios), min(ratios), max(ratios)
 
 
+class Apart:
+    """Work in a process of its own, so that its peak memory is its own. Call it to have the work done once.
+
+    Args:
+        make: gives the work; called in that process, which uses one thread. Must be picklable.
+    """
+
+    def __init__(self, make: Callable[[], Callable[[], object]]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_work, args=(make, theirs), daemon=True)
+        self._process.start()
+        theirs.close()  # so that a process that died ends the waiting
+
+    def __call__(self) -> None:
+        self._pipe.send("work")
+        self._pipe.recv()
+
+    def peak_memory(self) -> int:
+        """Bytes of memory that the process held at most since it began, Python and torch included."""
+        self._pipe.send("memory")
+        return self._pipe.recv()
+
+    def close(self) -> None:
+        self._pipe.close()  # which ends the process
+        self._process.join()
+
+
+def _work(make: Callable[[], Callable[[], object]], pipe: Connection) -> None:
+    """What runs in the process of an `Apart`."""
+    torch.set_num_threads(1)
+    work = make()
+    try:
+        while True:
+            asked = pipe.recv()
+            pipe.send(_peak_memory() if asked == "memory" else work() and None)
+    except EOFError:
+        pass
+
+
+def _peak_memory() -> int:
+    import resource  # not on Windows
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if platform.system() == "Darwin" else 1024 * peak  # bytes there, else kilobytes
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table in Markdown that is readable as plain text too."""
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
@@ -53,7 +102,7 @@ def surroundings() -> str:
     return (
         f"{_processor()}, {machine.cores()} cores{gpu}, {platform.system()} {platform.machine()}; "
         f"Python {platform.python_version()}, torch {torch.__version__}, torchvision "
-        f"{torchvision.__version__}, numpy {np.__version__}, Pillow {PIL.__version__}"
+        f"{importlib.metadata.version('torchvision')}, numpy {np.__version__}, Pillow {PIL.__version__}"
     )
 
 

@@ -19,7 +19,7 @@ from lessons import boxes
 from lessons.backbones import resnet_pyramid
 from lessons.checkpoints.solo import load_official, official_names
 from lessons.solo.heads import DecoupledSOLOHead, DecoupledSOLOLightHead, SOLOHead
-from lessons.solo.model import SOLO, StillBatchNorm2d
+from lessons.solo.model import SOLO
 from lessons.solo.targets import SCALE_RANGES
 
 GOLDEN = Path(__file__).parent / "golden" / "solo"
@@ -69,14 +69,20 @@ def head(family: str) -> torch.nn.Module:
     return head
 
 
-def model(family: str, folder: Path) -> SOLO:
-    """The whole model, its weights read from a file in the official layout, as the official code saves it."""
+def official_file(family: str, folder: Path) -> Path:
+    """A file of the weights in the official layout, as the official code saves it; 150 MB."""
     path = folder / f"{family}.pth"
     torch.save({"meta": {"epoch": 12}, "state_dict": OrderedDict(state_dict(family))}, path)
-    backbone = resnet_pyramid(50, norm=StillBatchNorm2d, frozen_stages=2)
+    return path
+
+
+def model(family: str, folder: Path) -> SOLO:
+    """The whole model, its weights read from a file in the official layout."""
+    path = official_file(family, folder)
+    backbone = resnet_pyramid(50, norm="still", frozen_stages=2)
     model = SOLO(backbone, HEADS[family](), scale_ranges=scale_ranges(family))
     load_official(model, path)
-    path.unlink()  # 150 MB
+    path.unlink()
     return model
 
 

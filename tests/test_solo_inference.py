@@ -20,10 +20,12 @@ from lessons.solo.heads import (
     DecoupledSOLOLightHead,
     HeadOutput,
     SOLOHead,
-    enlarge,
 )
 from lessons.solo.model import SOLO
 
+# Ours and the official code's soft masks differ by up to this, the official float32 and float64 ones too. A
+# pixel so near to the threshold of 0.5 may be inside in one and outside in the other: a tie.
+TIE = 3e-6
 HEADS = [SOLOHead, DecoupledSOLOHead, DecoupledSOLOLightHead]
 
 
@@ -51,6 +53,22 @@ def assert_same_objects(ours: dict[str, torch.Tensor], reference: dict[str, torc
         assert (same > 0.999).any(), number
 
 
+def scores_around_the_threshold(
+    output: HeadOutput | DecoupledOutput, candidates: decode.Candidates
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The lowest and highest score of each object that `decode.plain` finds, whatever side of the threshold
+    the pixels are taken to be that lie within `TIE` of it."""
+    masks = decode.all_masks(output, 0)
+    soft = torch.cat([level[candidates.of(number).cells] for number, level in enumerate(masks)])
+    scores = torch.full((3, len(candidates)), torch.nan)
+    for row, threshold in zip(scores, (0.5, 0.5 - TIE, 0.5 + TIE), strict=True):
+        ranked, order = decode.rank(candidates, *decode.measure(soft, threshold), decode.OFFICIAL)
+        row[order] = decode.matrix_nms(soft[order] > threshold, ranked.labels, ranked.scores)
+    _, kept = decode.keep(scores[0], decode.OFFICIAL)
+    found = scores[:, kept].numpy()
+    return np.nanmin(found, axis=0), np.nanmax(found, axis=0)
+
+
 @pytest.fixture(scope="module", params=golden_solo.FAMILIES)
 def whole_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, SOLO]:
     return request.param, golden_solo.model(request.param, tmp_path_factory.mktemp("weights")).eval()
@@ -63,8 +81,9 @@ def test_pictures_become_the_official_masks(whole_model: tuple[str, SOLO], kind:
     picture = golden_solo.picture(*map(int, golden["params"]))
     long, short = map(int, golden["scale"])
     size = resizing.official_size(picture.shape[:2], short, long) if short else picture.shape[:2]
+    image = to_tensor(resizing.resize_picture(picture, size))
     with torch.no_grad():
-        batch = model.prepare([to_tensor(resizing.resize_picture(picture, size))])
+        batch = model.prepare([image])
         assert golden_solo.difference(golden, "input", batch.tensor) < 1e-5
         bottom_up = model.backbone.bottom_up(batch.tensor)
         features = list(model.backbone.pyramid(bottom_up).values())
@@ -79,13 +98,24 @@ def test_pictures_become_the_official_masks(whole_model: tuple[str, SOLO], kind:
             model.head, fast.head_levels(model.backbone, batch.tensor), batch, [picture.shape[:2]]
         )
 
-    assert_same_objects(quick, found)
     assert np.array_equal(found["labels"] - 1, golden["labels"])
-    # A pixel of a mask that rounding takes across 0.5 moves the mean over its pixels.
-    allowed = 1e-5 + 0.5 / np.maximum(golden["areas"] * np.prod(size) / np.prod(picture.shape[:2]) / 16, 1)
-    assert (np.abs(found["scores"].numpy() - golden["scores"]) < allowed).all()
-    assert overlap(found["masks"], recorded_masks(golden)).min() > 0.999
+    lowest = highest = found["scores"].numpy()
+    others = golden["scores"], quick["scores"].numpy()
+    if max(np.abs(lowest - scores).max() for scores in others) >= 1e-5:  # only because of ties
+        lowest, highest = scores_around_the_threshold(output, candidates)
+    for scores in others:
+        assert (scores > lowest - 1e-5).all() and (scores < highest + 1e-5).all()
+    official = {
+        "labels": torch.from_numpy(golden["labels"]) + 1,
+        "scores": torch.from_numpy(golden["scores"]),
+        "masks": recorded_masks(golden),
+    }
+    assert overlap(found["masks"], official["masks"]).min() > 0.999
     assert (found["masks"].sum((1, 2)) - torch.from_numpy(golden["areas"])).abs().max() <= 5
+    assert_same_objects(quick, official)
+    if kind == "native":
+        (folded,) = model.for_inference().detect([image], [picture.shape[:2]])
+        assert_same_objects(folded, official)
 
 
 @pytest.mark.parametrize("family", golden_solo.FAMILIES)
@@ -107,48 +137,6 @@ def test_scores_and_masks_of_every_cell_are_the_official_ones(family: str):
         for level, logits in enumerate(levels):
             soft = torch.stack([decode.enlarge_to(one.sigmoid(), size) for one in logits])
             assert golden_solo.difference(golden, f"eval/{name}/{level}", soft) < 1e-5, (name, level)
-
-
-def test_point_nms_and_matrix_nms_are_the_official_ones():
-    golden = golden_solo.load("nms_loss_ops")
-    assert np.array_equal(decode.point_nms(torch.from_numpy(golden["heat"])), golden["points_nms"])
-    width = golden["mask_shape"][2]
-    masks = torch.from_numpy(np.unpackbits(golden["masks_packed"], axis=-1)[..., :width].astype(bool))
-    labels, scores = torch.from_numpy(golden["labels"]).long(), torch.from_numpy(golden["scores"])
-    kernels = {
-        "gaussian_sigma2": ("gaussian", 2.0),
-        "gaussian_sigma05": ("gaussian", 0.5),
-        "linear": ("linear",),
-    }
-    for name, kernel in kernels.items():
-        assert np.abs(decode.matrix_nms(masks, labels, scores, *kernel).numpy() - golden[name]).max() < 1e-6
-    assert torch.equal(decode.matrix_nms(masks[:1], labels[:1], scores[:1]), torch.from_numpy(golden["one"]))
-    four, labels = masks[[0, 0, 0, 1]], torch.tensor([1, 1, 1, 2])
-    for kernel in ("gaussian", "linear"):
-        ours = decode.matrix_nms(four, labels, scores[:4], kernel).numpy()
-        assert np.allclose(ours, golden[f"triple_{kernel}"], atol=1e-6, equal_nan=True)
-
-
-def test_matrix_nms_of_nothing_and_of_unknown_kernels():
-    nothing = torch.zeros(0, 4, 4, dtype=torch.bool)
-    assert decode.matrix_nms(nothing, torch.zeros(0, dtype=torch.int64), torch.zeros(0)).shape == (0,)
-    with pytest.raises(LessonsError, match="kernel='cubic'"):
-        decode.matrix_nms(torch.ones(1, 2, 2, dtype=torch.bool), torch.ones(1), torch.ones(1), "cubic")
-
-
-def test_matrix_nms_lowers_only_worse_masks_of_the_same_class():
-    masks = torch.zeros(3, 8, 8, dtype=torch.bool)
-    masks[:, :4] = True
-    scores = torch.tensor([0.9, 0.8, 0.7])
-    after = decode.matrix_nms(masks, torch.tensor([1, 2, 1]), scores)
-    assert after[:2].tolist() == scores[:2].tolist() and after[2] < 0.1
-    assert (decode.matrix_nms(masks, torch.tensor([1, 1, 1]), scores) <= scores).all()
-
-
-def test_point_nms_looks_up_and_left_only():
-    rising = torch.tensor([[[[0.1, 0.2, 0.3]]]])
-    assert torch.equal(decode.point_nms(rising), rising)
-    assert decode.point_nms(rising.flip(-1)).flatten().tolist() == pytest.approx([0.3, 0, 0])
 
 
 def made_by_hand(decoupled: bool) -> HeadOutput | DecoupledOutput:
@@ -199,6 +187,36 @@ def eager_model(head: type) -> SOLO:
             elif name.endswith("weight") and parameter.ndim == 4:
                 parameter.mul_(10)
     return model
+
+
+def test_which_thresholds_belong_to_what_is_found():
+    logits = torch.tensor([[[[0.0]], [[-1.0]]]])  # one cell, two classes
+    threshold = logits.sigmoid()[0, 1].item()
+    found = decode.find_candidates([logits], 0, threshold)
+    assert found.labels.tolist() == [1], "a score must be above the threshold"
+    scores, order = decode.keep(torch.tensor([0.05, 0.3, 0.04, float("nan")]), Decoding(keep_threshold=0.05))
+    assert order.tolist() == [1, 0], "and at least the one after Matrix NMS"
+    assert scores.tolist() == pytest.approx([0.3, 0.05])
+    assert decode.keep(torch.tensor([0.1, 0.3, 0.2]), Decoding(max_detections=2))[1].tolist() == [1, 2]
+
+
+def test_maskness_is_the_mean_over_the_mask_s_own_pixels():
+    soft = torch.tensor([[[0.9, 0.7, 0.5, 0.1]], [[0.4, 0.3, 0.0, 0.5]]])
+    area, maskness = decode.measure(soft)
+    assert area.tolist() == [2, 0] and maskness.tolist() == pytest.approx([0.8, 0])
+
+
+def test_the_best_large_enough_candidates_come_first():
+    zeros = torch.zeros(4, dtype=torch.int64)
+    candidates = decode.Candidates(
+        torch.tensor([0, 0, 0, 1]), zeros, zeros, torch.tensor([0.5, 0.9, 0.8, 0.9])
+    )
+    area, maskness = torch.tensor([9.0, 9.0, 9.0, 16.0]), torch.tensor([1.0, 0.6, 0.9, 1.0])
+    ranked, order = decode.rank(candidates, area, maskness, Decoding(smallest_areas=(8, 16)))
+    assert order.tolist() == [2, 1, 0], "the last is no larger than its level asks for"
+    assert ranked.scores.tolist() == pytest.approx([0.72, 0.54, 0.5])
+    best = decode.rank(candidates, area, maskness, Decoding(smallest_areas=(8, 16), before_nms=2))
+    assert best[1].tolist() == [2, 1]
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -259,28 +277,6 @@ def test_resizing_stays_within_the_colours(size: tuple[int, int]):
     assert (resizing.resize_picture(flat, size) == 137).all()
 
 
-@pytest.mark.parametrize("kernel", ["gaussian", "linear"])
-@pytest.mark.parametrize("labels", [1, 3, 80])
-def test_matrix_nms_by_label_is_the_plain_one(labels: int, kernel: str):
-    draw = torch.Generator().manual_seed(labels)
-    masks = torch.rand(150, 6, 7, generator=draw) < torch.rand(150, 1, 1, generator=draw)
-    label = torch.randint(1, labels + 1, (150,), generator=draw)
-    scores = torch.rand(150, generator=draw).sort(descending=True).values
-    plain = decode.matrix_nms(masks, label, scores, kernel)
-    assert torch.allclose(fast.matrix_nms(masks, label, scores, kernel), plain, atol=1e-6, equal_nan=True)
-    assert fast.matrix_nms(masks[:0], label[:0], scores[:0], kernel).shape == (0,)
-
-
-@pytest.mark.parametrize("size", [(1, 1), (2, 3), (6, 5)])
-def test_predicting_before_enlarging_is_the_same(size: tuple[int, int]):
-    torch.manual_seed(0)
-    predictor = torch.nn.Conv2d(4, 7, 3, padding=1).double()
-    features, channels = torch.randn(1, 4, *size, dtype=torch.float64), torch.tensor([5, 0, 6])
-    with torch.no_grad():
-        expected = predictor(enlarge(features))[0, channels]
-        assert torch.allclose(fast.predict_enlarged(predictor, features, channels), expected)
-
-
 @pytest.mark.parametrize("head", HEADS)
 def test_fast_and_plain_agree_on_a_batch_of_two_sizes(head: type):
     model = eager_model(head).eval()
@@ -293,23 +289,3 @@ def test_fast_and_plain_agree_on_a_batch_of_two_sizes(head: type):
         assert_same_objects(one, other)
     for one, other in zip(model.for_inference().detect(images, sizes), plain, strict=True):
         assert_same_objects(one, other)
-
-
-@pytest.mark.parametrize("size", [(2, 2), (2, 6), (8, 10)])
-def test_convolving_and_halving_in_one_is_the_same(size: tuple[int, int]):
-    torch.manual_seed(0)
-    convolution = torch.nn.Conv2d(3, 5, 3, padding=1).double()
-    features = torch.randn(2, 3, *size, dtype=torch.float64)
-    with torch.no_grad():
-        expected = torch.nn.functional.avg_pool2d(convolution(features), 2)
-        assert torch.allclose(fast.convolve_and_halve(convolution, features), expected)
-
-
-@pytest.mark.parametrize("size", [(1, 1), (1, 5), (4, 3)])
-@pytest.mark.parametrize("factor", [2, 4])
-def test_enlarging_by_a_whole_factor_is_the_same(size: tuple[int, int], factor: int):
-    maps = torch.rand(3, *size)
-    larger = (factor * size[0], factor * size[1])
-    with torch.no_grad():
-        assert torch.allclose(fast.enlarge_by(maps, factor), decode.enlarge_to(maps, larger), atol=1e-6)
-        assert torch.equal(fast.fill(maps, (size[0] + 1, 7)), decode.enlarge_to(maps, (size[0] + 1, 7)))

@@ -1,4 +1,4 @@
-"""The training's output makes only the masks that are asked for; losses and gradients are the plain form's."""
+"""Training makes only the masks that are asked for; losses and gradients are the plain form's."""
 
 import pytest
 import torch

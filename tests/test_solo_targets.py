@@ -65,6 +65,12 @@ def test_a_centre_exactly_between_two_cells_belongs_to_the_later_one():
     assert targets.cell_of(centre, canvas, 40).tolist() == [[20, 1]]
 
 
+def test_a_centre_region_has_one_cell_beside_its_centre_at_most_and_ends_with_the_grid():
+    centres, canvas = torch.tensor([[5.0, 95.0], [55.0, 45.0]]), torch.tensor([100.0, 100.0])
+    first, last = targets.centre_cells(centres, torch.tensor([[40.0, 40.0], [3.0, 6.0]]), canvas, 10)
+    assert first.tolist() == [[0, 8], [5, 3]] and last.tolist() == [[1, 9], [5, 5]]
+
+
 def test_the_end_of_a_range_belongs_to_it():
     square = one_object(0, 0, 49, 49)  # from the first to the last pixel 48
     on_levels = [len(level.cells) > 0 for level in targets.assign(**square, canvas=(128, 128), grids=GRIDS)]

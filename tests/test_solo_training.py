@@ -18,6 +18,13 @@ from lessons.solo.model import SOLO
 
 HEADS = [SOLOHead, DecoupledSOLOHead, DecoupledSOLOLightHead]
 
+# Rounding alone takes this step so far: in float32 and in float64 the same code's gradients differ by up to
+# 0.18 % of a parameter's gradient (as vectors; the worst parameter of the three families), for a ReLU whose
+# input is nearly 0 opens in one and stays shut in the other; the norms of half of the parameters by 0.002 %
+# at most, and the losses after the step by 2.7e-5. The official float32 may be off as far, the other way: so
+# twice that is allowed.
+WORST, MEDIAN, LOSS = 2 * 0.0018, 2 * 0.00002, 2 * 2.7e-5
+
 
 def small_model(head: type = SOLOHead) -> SOLO:
     torch.manual_seed(0)
@@ -51,20 +58,22 @@ def test_a_training_step_is_the_official_one(family: str, tmp_path: Path):
     sum(found.values()).backward()
     assert found["loss_mask"].item() == pytest.approx(golden["loss_ins"].item(), abs=1e-5)
     assert found["loss_category"].item() == pytest.approx(golden["loss_cate"].item(), abs=1e-5)
-    # One ReLU in a million that flips by rounding moves some of the backbone's gradients by half a percent.
-    for name, norm in zip(golden["grad_names"], golden["grad_norms"], strict=True):
-        # NaN: no object is on that level, and no gradient; ours is 0.
-        assert parameters[name].grad.norm().item() == pytest.approx(np.nan_to_num(norm), rel=1e-2), name
+    # NaN: no object is on that level, and no gradient; ours is 0.
+    norms = np.nan_to_num(golden["grad_norms"])
+    ours = np.array([parameters[name].grad.norm().item() for name in golden["grad_names"]])
+    assert (ours[norms == 0] == 0).all()
+    off = np.abs(ours / np.where(norms == 0, 1, norms) - 1)[norms > 0]
+    assert off.max() < WORST and np.median(off) < MEDIAN
     total = torch.nn.utils.clip_grad_norm_(trained, 35)
-    assert total.item() == pytest.approx(golden["total_grad_norm"].item(), rel=1e-3)
+    assert total.item() == pytest.approx(golden["total_grad_norm"].item(), rel=1e-4)
 
     optimiser.step()
     for name in {key.split("/")[1] for key in golden if key.startswith("after_step/")}:
         assert golden_solo.difference(golden, f"after_step/{name}", parameters[name]) < 1e-5, name
     with torch.no_grad():
         after = model(images, objects)
-    assert after["loss_mask"].item() == pytest.approx(golden["loss_ins_after"].item(), rel=1e-3)
-    assert after["loss_category"].item() == pytest.approx(golden["loss_cate_after"].item(), rel=1e-3)
+    assert after["loss_mask"].item() == pytest.approx(golden["loss_ins_after"].item(), abs=LOSS)
+    assert after["loss_category"].item() == pytest.approx(golden["loss_cate_after"].item(), abs=LOSS)
 
 
 @pytest.mark.parametrize("head", HEADS)

@@ -19,8 +19,30 @@ from torch import Tensor
 
 from lessons import boxes as box_geometry
 from lessons import masks as mask_geometry
-from lessons.errors import LessonsError
-from lessons.solo.heads import DecoupledOutput, Output, rows_and_columns
+from lessons.solo.outputs import DecoupledOutput, Output, rows_and_columns
+from lessons.solo.suppression import decay, matrix_nms, point_nms
+
+__all__ = [
+    "AREAS",
+    "AT_ONCE",
+    "MASK_THRESHOLD",
+    "OFFICIAL",
+    "Candidates",
+    "Decoding",
+    "Size",
+    "all_masks",
+    "decay",
+    "enlarge_to",
+    "find_candidates",
+    "full_size",
+    "keep",
+    "matrix_nms",
+    "measure",
+    "plain",
+    "point_nms",
+    "prediction",
+    "rank",
+]
 
 Size = tuple[int, int]
 MASK_THRESHOLD = 0.5
@@ -82,17 +104,6 @@ class Candidates:
         return self[self.levels == level]
 
 
-def point_nms(scores: Tensor) -> Tensor:
-    """Set to 0 what is less than its neighbour above, left, or above left: (B, C, S, S) -> the same shape.
-
-    Neighbouring cells find the same object; this leaves most objects one cell. A pooling over 2 × 2 cells
-    does it, so only half of the neighbours are looked at, and a row of scores that rises to the right stays
-    whole. A cell that is set to 0 itself still suppresses others.
-    """
-    highest = F.max_pool2d(scores, kernel_size=2, stride=1, padding=1)[..., :-1, :-1]  # (B, C, S, S)
-    return scores * (scores == highest)
-
-
 def find_candidates(categories: Sequence[Tensor], image: int, threshold: float) -> Candidates:
     """Every class above the threshold in every cell of one image.
 
@@ -136,52 +147,6 @@ def enlarge_to(masks: Tensor, size: Size) -> Tensor:
     if len(masks) == 0 or tuple(masks.shape[-2:]) == tuple(size):
         return masks if tuple(masks.shape[-2:]) == tuple(size) else masks.new_zeros(0, *size)
     return F.interpolate(masks[None], size=tuple(size), mode="bilinear", align_corners=False).squeeze(0)
-
-
-def matrix_nms(
-    masks: Tensor, labels: Tensor, scores: Tensor, kernel: str = "gaussian", sigma: float = 2.0
-) -> Tensor:
-    """Lower the score of every mask that a better one of its class already covers (SOLOv2, section 3.4).
-
-    score_j · min over i < j of f(iou_ij) / f(c_i), where c_i is the largest overlap of i with one better
-    than itself: a mask that is covered itself counts less against others. All pairs at once, nothing is
-    removed and no order is waited for. f is exp(-sigma · iou²) ("gaussian") or 1 - iou ("linear").
-
-    Args:
-        masks: (K, h, w) bool, best first. K may be 0.
-        labels: (K,) int64; masks of different labels do not meet.
-        scores: (K,), descending.
-        sigma: of the Gaussian; a larger one lowers more.
-
-    Returns:
-        (K,). Three equal masks of a class give NaN with the linear kernel (0 / 0), as in the official code.
-
-    Raises:
-        LessonsError: another kernel.
-    """
-    overlap = (mask_geometry.iou(masks, masks) * (labels[:, None] == labels)).triu(diagonal=1)  # (K, K)
-    return scores * decay(overlap, kernel, sigma)
-
-
-def decay(overlap: Tensor, kernel: str = "gaussian", sigma: float = 2.0) -> Tensor:
-    """The factor of each score in `matrix_nms`.
-
-    Args:
-        overlap: (K, K), the IoU of mask i (row) with mask j (column); 0 unless i < j and the labels agree.
-
-    Returns:
-        (K,) in [0, 1].
-    """
-    if len(overlap) == 0:
-        return overlap.new_zeros(0)
-    covered = overlap.amax(dim=0)[:, None]  # (K, 1), c_i, along the rows
-    if kernel == "gaussian":
-        factors = torch.exp(-sigma * overlap**2) / torch.exp(-sigma * covered**2)  # (K, K)
-    elif kernel == "linear":
-        factors = (1 - overlap) / (1 - covered)  # (K, K)
-    else:
-        raise LessonsError(f'kernel={kernel!r} is not known: choose "gaussian" or "linear".')
-    return factors.amin(dim=0)
 
 
 def plain(

@@ -16,7 +16,6 @@ column and the channel of its row.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -24,65 +23,25 @@ from torch import Tensor, nn
 from lessons.backbones import group_norm
 from lessons.errors import LessonsError
 from lessons.solo.coordinates import append_coordinates
+from lessons.solo.outputs import DecoupledOutput, HeadOutput, Output, rows_and_columns
+
+__all__ = [
+    "GRIDS",
+    "PRIOR",
+    "DecoupledOutput",
+    "DecoupledSOLOHead",
+    "DecoupledSOLOLightHead",
+    "HeadOutput",
+    "Output",
+    "SOLOHead",
+    "enlarge",
+    "resize_levels",
+    "rows_and_columns",
+    "tower",
+]
 
 GRIDS = (40, 36, 24, 16, 12)
 PRIOR = 0.01  # how probable an untrained head takes each class, and each mask pixel, to be
-
-
-@dataclass(frozen=True)
-class HeadOutput:
-    """Logits of SOLO's head, one entry per level.
-
-    Attributes:
-        categories: (B, C, S, S).
-        masks: (B, S², h, w); channel k is the mask of the cell in row k // S and column k % S.
-    """
-
-    categories: list[Tensor]
-    masks: list[Tensor]
-
-    @property
-    def mask_sizes(self) -> list[tuple[int, int]]:
-        """(h, w) of each level."""
-        return [tuple(masks.shape[-2:]) for masks in self.masks]
-
-    def probabilities(self, level: int, images: Tensor, cells: Tensor) -> Tensor:
-        """The masks of some cells: images (P,), cells (P,) -> (P, h, w) in [0, 1]."""
-        return self.masks[level][images, cells].sigmoid()
-
-
-@dataclass(frozen=True)
-class DecoupledOutput:
-    """Logits of the decoupled heads, one entry per level.
-
-    Attributes:
-        categories: (B, C, S, S).
-        masks_x: (B, S, h, w), one channel per *column* of the grid.
-        masks_y: (B, S, h, w), one channel per *row*.
-    """
-
-    categories: list[Tensor]
-    masks_x: list[Tensor]
-    masks_y: list[Tensor]
-
-    @property
-    def mask_sizes(self) -> list[tuple[int, int]]:
-        """(h, w) of each level."""
-        return [tuple(masks.shape[-2:]) for masks in self.masks_x]
-
-    def probabilities(self, level: int, images: Tensor, cells: Tensor) -> Tensor:
-        """The masks of some cells, column times row: images (P,), cells (P,) -> (P, h, w) in [0, 1]."""
-        masks_x, masks_y = self.masks_x[level], self.masks_y[level]
-        rows, columns = rows_and_columns(cells, masks_x.shape[1])
-        return masks_x[images, columns].sigmoid() * masks_y[images, rows].sigmoid()
-
-
-Output = HeadOutput | DecoupledOutput
-
-
-def rows_and_columns(cells: Tensor, grid: int) -> tuple[Tensor, Tensor]:
-    """Cell numbers, counted row by row, -> their row and their column in a grid × grid; all (P,) int64."""
-    return cells.div(grid, rounding_mode="floor"), cells % grid
 
 
 def resize_levels(features: Sequence[Tensor], halve_first: bool = True) -> list[Tensor]:
@@ -112,18 +71,18 @@ def enlarge(features: Tensor) -> Tensor:
 class _Head(nn.Module):
     """What the three heads share: the grids, the category branch, and the order of work.
 
-    A subclass has a mask branch: `mask_branch(level, features (B, C, h/2, w/2))` gives the tensors, and
-    `output(categories, masks)` gathers what all levels gave.
+    A subclass has a mask branch: `add_mask_branch` makes its layers, `mask_branch(level, features (B, C, h/2,
+    w/2))` gives the tensors, and `output(categories, masks)` gathers what all levels gave.
     """
 
     def __init__(
         self,
-        channels_in: int,
-        channels: int,
-        classes: int,
-        grids: Sequence[int],
-        convolutions: int,
-        halve_first: bool,
+        channels_in: int = 256,
+        channels: int = 256,
+        classes: int = 80,
+        grids: Sequence[int] = GRIDS,
+        convolutions: int = 7,
+        halve_first: bool = True,
     ) -> None:
         super().__init__()
         if min(classes, convolutions, *grids) < 1:
@@ -135,6 +94,8 @@ class _Head(nn.Module):
         self.halve_first = halve_first
         self.category_tower = tower(channels_in, channels, convolutions)
         self.category = nn.Conv2d(channels, classes, 3, padding=1)
+        self.add_mask_branch(channels_in, channels, convolutions)
+        self.initialise()
 
     def forward(self, features: Sequence[Tensor]) -> Output:
         """p2 ... p6, each (B, channels_in, ., .), -> the logits of all levels."""
@@ -178,19 +139,9 @@ class SOLOHead(_Head):
         convolutions: in each tower. halve_first: see `resize_levels`.
     """
 
-    def __init__(
-        self,
-        channels_in: int = 256,
-        channels: int = 256,
-        classes: int = 80,
-        grids: Sequence[int] = GRIDS,
-        convolutions: int = 7,
-        halve_first: bool = True,
-    ) -> None:
-        super().__init__(channels_in, channels, classes, grids, convolutions, halve_first)
+    def add_mask_branch(self, channels_in: int, channels: int, convolutions: int) -> None:
         self.mask_tower = tower(channels_in + 2, channels, convolutions)
-        self.masks = nn.ModuleList(nn.Conv2d(channels, grid**2, 1) for grid in grids)
-        self.initialise()
+        self.masks = nn.ModuleList(nn.Conv2d(channels, grid**2, 1) for grid in self.grids)
 
     def mask_features(self, features: Tensor) -> Tensor:
         """What the predictors read: (B, channels_in, h/2, w/2) -> (B, channels, h/2, w/2)."""
@@ -207,18 +158,9 @@ class SOLOHead(_Head):
 class _DecoupledHead(_Head):
     """What both decoupled heads share: a predictor for columns and one for rows on every level."""
 
-    def __init__(
-        self,
-        channels_in: int,
-        channels: int,
-        classes: int,
-        grids: Sequence[int],
-        convolutions: int,
-        halve_first: bool,
-    ) -> None:
-        super().__init__(channels_in, channels, classes, grids, convolutions, halve_first)
-        self.masks_x = nn.ModuleList(nn.Conv2d(channels, grid, 3, padding=1) for grid in grids)
-        self.masks_y = nn.ModuleList(nn.Conv2d(channels, grid, 3, padding=1) for grid in grids)
+    def add_mask_branch(self, channels_in: int, channels: int, convolutions: int) -> None:
+        self.masks_x = nn.ModuleList(nn.Conv2d(channels, grid, 3, padding=1) for grid in self.grids)
+        self.masks_y = nn.ModuleList(nn.Conv2d(channels, grid, 3, padding=1) for grid in self.grids)
 
     def mask_branch(self, level: int, features: Tensor) -> tuple[Tensor, Tensor]:
         """(B, channels_in, h/2, w/2) -> masks_x and masks_y, both (B, S, h, w)."""
@@ -235,19 +177,10 @@ class DecoupledSOLOHead(_DecoupledHead):
     Args: as `SOLOHead`.
     """
 
-    def __init__(
-        self,
-        channels_in: int = 256,
-        channels: int = 256,
-        classes: int = 80,
-        grids: Sequence[int] = GRIDS,
-        convolutions: int = 7,
-        halve_first: bool = True,
-    ) -> None:
-        super().__init__(channels_in, channels, classes, grids, convolutions, halve_first)
+    def add_mask_branch(self, channels_in: int, channels: int, convolutions: int) -> None:
+        super().add_mask_branch(channels_in, channels, convolutions)
         self.mask_tower_x = tower(channels_in + 1, channels, convolutions)
         self.mask_tower_y = tower(channels_in + 1, channels, convolutions)
-        self.initialise()
 
     def mask_features(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """What the predictors of x and of y read: twice (B, channels, h/2, w/2)."""
@@ -273,8 +206,10 @@ class DecoupledSOLOLightHead(_DecoupledHead):
         halve_first: bool = True,
     ) -> None:
         super().__init__(channels_in, channels, classes, grids, convolutions, halve_first)
+
+    def add_mask_branch(self, channels_in: int, channels: int, convolutions: int) -> None:
+        super().add_mask_branch(channels_in, channels, convolutions)
         self.mask_tower = tower(channels_in + 2, channels, convolutions)
-        self.initialise()
 
     def mask_features(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """What the predictors of x and of y read: the same (B, channels, h/2, w/2) twice."""

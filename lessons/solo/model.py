@@ -21,7 +21,7 @@ from lessons.data.batches import ImageBatch, pad_batch
 from lessons.data.images import read_image, to_tensor
 from lessons.data.transforms import IMAGENET_MEAN, IMAGENET_STD, normalise
 from lessons.errors import LessonsError
-from lessons.solo import decode, fast, losses, targets
+from lessons.solo import decode, fast, losses, sparse, targets
 from lessons.solo.decode import OFFICIAL, Decoding
 from lessons.solo.heads import Output
 from lessons.solo.resizing import official_size, resize_picture
@@ -37,8 +37,7 @@ class SOLO(nn.Module):
 
     Args:
         backbone: images (B, 3, H, W) -> {"p2", ..., "p6"}.
-        head: p2 ... p6 -> logits; see `lessons.solo.heads`. With fewer than five grids it reads the finest
-            maps only.
+        head: p2 ... p6 -> logits; see `lessons.solo.heads`.
         scale_ranges: which sizes of objects each level is for, in pixels of the image that the network sees.
         sigma: size of the centre region in terms of the object's box.
         mask_weight: of the dice loss beside the focal loss.
@@ -104,7 +103,7 @@ class SOLO(nn.Module):
                 "give them, or call model.eval() first."
             )
         batch = self.prepare(images)
-        output = self.head(self.pyramid(batch.tensor))
+        output = sparse.output(self.head, self.pyramid(batch.tensor))
         return self.loss(output, self.assign(targets, batch, output))
 
     @torch.no_grad()
@@ -118,9 +117,7 @@ class SOLO(nn.Module):
         """
         batch = self.prepare(images)
         if not plainly:
-            levels = fast.head_levels(
-                self.backbone, batch.tensor, len(self.head.grids), self.head.halve_first
-            )
+            levels = fast.head_levels(self.backbone, batch.tensor, self.head.halve_first)
             return fast.decode(self.head, levels, batch, sizes, self.decoding)
         output = self.head(self.pyramid(batch.tensor))
         return [
@@ -164,8 +161,8 @@ class SOLO(nn.Module):
         return pad_batch([normalise(image, self.mean, self.std) for image in images], MULTIPLE)
 
     def pyramid(self, tensor: Tensor) -> list[Tensor]:
-        """(B, 3, H, W) -> p2 ... p6, or as many of the finest of them as the head has grids."""
-        return list(self.backbone(tensor).values())[: len(self.head.grids)]
+        """(B, 3, H, W) -> p2 ... p6, or what maps the backbone gives."""
+        return list(self.backbone(tensor).values())
 
     def assign(
         self, targets_of_images: Sequence[dict[str, Any]], batch: ImageBatch, output: Output
