@@ -10,16 +10,22 @@ PACKAGE = Path(__file__).parent.parent / "lessons"
 # From the ground up. Files of one line may import each other only where they are the same room (a package).
 FLOORS = [
     ["errors", "palette"],
-    ["files", "machine"],
+    ["files", "machine", "processes"],
     ["voc_layout"],
     ["downloads", "boxes", "masks"],
     ["data"],
     ["backbones"],
-    ["solo", "checkpoints", "evaluation"],
+    ["solo"],
+    ["training"],
+    ["evaluation"],
+    ["checkpoints", "registry"],
+    ["configs"],
+    ["zoo"],
     ["plots"],
     ["notebook"],
     ["explorers", "exercises"],
     ["doctor", "runner"],
+    ["commands"],
     ["__main__"],
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

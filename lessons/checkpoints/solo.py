@@ -22,6 +22,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from lessons.checkpoints.fitting import check_fit
 from lessons.errors import DataError, LessonsError
 from lessons.files import write_atomically
 
@@ -43,7 +44,6 @@ RULES = (
     (r"head\.category\.(?P<rest>.+)", "bbox_head.{d}solo_cate.{rest}"),
     (r"head\.masks(?P<axis>|_x|_y)\.(?P<n>\d+)\.(?P<rest>.+)", "bbox_head.{d}solo_ins_list{axis}.{n}.{rest}"),
 )
-SHOWN = 3  # names in a message
 
 
 def official_names(model: nn.Module) -> dict[str, str]:
@@ -99,7 +99,7 @@ def load_official(model: nn.Module, path: str | Path) -> None:
     entries = read(path)
     names = official_names(model)
     shapes = {names[name]: tuple(entry.shape) for name, entry in model.state_dict().items() if name in names}
-    _check_fit(entries, shapes, path)
+    check_fit(entries, shapes, path)
     with torch.no_grad():
         for name, entry in model.state_dict().items():  # the model's own memory
             if name in names:
@@ -126,28 +126,3 @@ def _official_name(name: str, d: str) -> str:
             parts = found.groupdict()
             return template.format(d=d, p=int(parts.get("level") or 2) - 2, **parts)
     raise LessonsError(f"{name} has no place in an official SOLO checkpoint: build the model as published.")
-
-
-def _check_fit(
-    entries: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], path: str | Path
-) -> None:
-    missing = [name for name in shapes if name not in entries]
-    extra = [name for name in entries if name not in shapes and not name.endswith("num_batches_tracked")]
-    misshapen = [
-        f"{name} ({_times(entries[name].shape)}, not {_times(shape)})"
-        for name, shape in shapes.items()
-        if name in entries and tuple(entries[name].shape) != shape
-    ]
-    problems = [
-        f"{len(names)} {kind}: {', '.join(names[:SHOWN])}{' …' if len(names) > SHOWN else ''}"
-        for kind, names in (("missing", missing), ("extra", extra), ("of another shape", misshapen))
-        if names
-    ]
-    if problems:
-        raise DataError(
-            f"{path} does not fit this model ({'; '.join(problems)}): choose the model that the file is of."
-        )
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape)) or "a number"

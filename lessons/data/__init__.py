@@ -3,10 +3,13 @@
 from lessons.data.batches import AspectRatioBatchSampler, ImageBatch, collate, pad_batch
 from lessons.data.checking import Problem, Report
 from lessons.data.coco import CocoInstances
+from lessons.data.coco_classes import COCO_CATEGORY_IDS, COCO_CLASSES
 from lessons.data.download import download_voc
 from lessons.data.voc import VOC_CLASSES, VOCInstances
 
 __all__ = [
+    "COCO_CATEGORY_IDS",
+    "COCO_CLASSES",
     "VOC_CLASSES",
     "AspectRatioBatchSampler",
     "CocoInstances",

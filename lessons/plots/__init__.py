@@ -6,6 +6,7 @@ coordinates: the pixel in row r, column c covers [c, c + 1) × [r, r + 1), so a 
 """
 
 from lessons.plots.charts import bars, histogram, tensor_shapes
+from lessons.plots.curves import curves, running_median
 from lessons.plots.features import feature_maps
 from lessons.plots.matrices import matrices, matrix
 from lessons.plots.pictures import as_picture, draw_boxes, draw_image, draw_instances, draw_mask, image_grid
@@ -16,6 +17,7 @@ __all__ = [
     "LESSONS",
     "as_picture",
     "bars",
+    "curves",
     "draw_boxes",
     "draw_image",
     "draw_instances",
@@ -28,6 +30,7 @@ __all__ = [
     "new_figure",
     "pipeline_map",
     "render",
+    "running_median",
     "show",
     "style",
     "tensor_shapes",

@@ -37,7 +37,15 @@ def load(path: str | Path) -> dict[str, Any]:
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise DataError(f"{path} does not exist: name a checkpoint, or start anew.") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError) as error:
+    except (
+        pickle.UnpicklingError,
+        RuntimeError,
+        OSError,
+        EOFError,
+        ValueError,
+        KeyError,
+        AttributeError,
+    ) as error:
         raise DataError(
             f"{path} cannot be read as a checkpoint ({type(error).__name__}): "
             "delete it to go on from the one before."

@@ -40,9 +40,7 @@ def wrapped(model: nn.Module) -> nn.Module:
     if not processes.together():
         return model
     device = next(model.parameters()).device
-    ids = [device.index] if device.type == "cuda" else None
-    # A head with three grids leaves the coarse levels of its pyramid without a gradient.
-    return DistributedDataParallel(model, device_ids=ids, find_unused_parameters=True)
+    return DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None)
 
 
 def gathered(value: Any) -> list[Any]:

@@ -1,0 +1,24 @@
+"""The course's parts, by the names that config files call them by. The parts know nothing of this."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lessons.backbones import resnet_pyramid, slim_pyramid
+from lessons.data.augment import RandomColour, RandomQuarterTurn, RandomResize
+from lessons.data.transforms import Compose, RandomHorizontalFlip, Resize
+from lessons.registry import Registry
+from lessons.solo.heads import DecoupledSOLOHead, DecoupledSOLOLightHead, SOLOHead
+from lessons.solo.model import SOLO
+
+MODELS = Registry("model part")
+for part in (SOLO, SOLOHead, DecoupledSOLOHead, DecoupledSOLOLightHead, resnet_pyramid, slim_pyramid):
+    MODELS.register(part)
+
+TRANSFORMS = Registry("transform")
+for part in (Resize, RandomResize, RandomHorizontalFlip, RandomQuarterTurn, RandomColour):
+    TRANSFORMS.register(part)
+
+
+def augmentation(settings: Sequence[Mapping[str, Any]]) -> Compose:
+    """The transforms of a training picture, in order: (image, target) -> (image, target)."""
+    return Compose([TRANSFORMS.build(one) for one in settings])
