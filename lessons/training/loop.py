@@ -267,7 +267,7 @@ def _begin_or_resume(run: Run, folder: Path, resume: bool) -> None:
         run.restore(checkpoint.load(path), path)
         return
     folder.mkdir(parents=True, exist_ok=True)
-    _save(run, folder)  # a run that is killed before its first checkpoint begins with the same weights and dice
+    _save(run, folder)  # a run killed before its first checkpoint begins with the same weights and dice
 
 
 def _save(run: Run, folder: Path) -> None:
