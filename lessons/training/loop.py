@@ -112,8 +112,8 @@ def train(
     """Train a model, on the device that its weights are on.
 
     With a folder the run can be killed at any moment, and the same call goes on: on the CPU, with as many
-    threads as before, the losses are bit for bit those of a run that was never killed. The folder then holds the last checkpoints, the best
-    one by `evaluate` (best.pt), and a line for every iteration (log.jsonl).
+    threads as before, the losses are bit for bit those of a run that was never killed. The folder then holds
+    the last checkpoints, the best one by `evaluate` (best.pt), and a line for every iteration (log.jsonl).
 
     Args:
         model: in training mode called with a list of images (3, h, w) and a list of targets, gives a dict of
