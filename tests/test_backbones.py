@@ -79,7 +79,7 @@ def test_norm_factory_knows_its_names_and_takes_functions():
     assert isinstance(norm_factory("group")(4), nn.GroupNorm)
     without_eps = ResNet(18, partial(FrozenBatchNorm2d, eps=0.0), width=8)
     assert without_eps.layer4[1].bn2.eps == 0.0
-    with pytest.raises(LessonsError, match=r"norm='layer'.*frozen, batch, group"):
+    with pytest.raises(LessonsError, match=r"norm='layer'.*frozen, still, batch, group"):
         norm_factory("layer")
 
 
