@@ -7,8 +7,15 @@ x2 is one past the last column, so that width = x2 - x1 with no "+ 1" anywhere. 
     H, W  height and width of an image
 """
 
+import math
+
 import torch
 from torch import Tensor
+from torchvision.ops import batched_nms
+
+Weights = tuple[float, float, float, float]  # of dx, dy, dw, dh
+# No step enlarges a side by more than this, or one bad delta would overflow exp: 1000 pixels from an anchor of 16.
+MOST_ENLARGED = math.log(1000 / 16)
 
 
 def area(boxes: Tensor) -> Tensor:
@@ -79,6 +86,71 @@ def clip(boxes: Tensor, size: tuple[int, int]) -> Tensor:
     return torch.stack(
         [x1.clamp(0, width), y1.clamp(0, height), x2.clamp(0, width), y2.clamp(0, height)], dim=-1
     )
+
+
+def encode(boxes: Tensor, anchors: Tensor, weights: Weights = (1.0, 1.0, 1.0, 1.0)) -> Tensor:
+    """The step from each anchor to its box, as deltas (dx, dy, dw, dh): (N, 4), (N, 4) -> (N, 4).
+
+    dx = (x - x_a) / w_a and dw = log(w / w_a), x the centre and w the width; dy and dh likewise (Girshick et
+    al., "Rich feature hierarchies", CVPR 2014, appendix C). So a step means the same for a small anchor as for
+    a large one. The weights bring the four to the same spread: (10, 10, 5, 5) in the box head.
+    """
+    x, y, width, height = _centres_and_sides(boxes)
+    anchor_x, anchor_y, anchor_width, anchor_height = _centres_and_sides(anchors)
+    wx, wy, ww, wh = weights
+    return torch.stack(
+        [
+            wx * (x - anchor_x) / anchor_width,
+            wy * (y - anchor_y) / anchor_height,
+            ww * torch.log(width / anchor_width),
+            wh * torch.log(height / anchor_height),
+        ],
+        dim=-1,
+    )
+
+
+def decode(deltas: Tensor, anchors: Tensor, weights: Weights = (1.0, 1.0, 1.0, 1.0)) -> Tensor:
+    """Take the steps: deltas (..., 4) from anchors (..., 4) give boxes (..., 4). `encode`, backwards.
+
+    dw and dh count at most log(1000 / 16), so that no side grows more than 62.5 times.
+    """
+    x, y, width, height = _centres_and_sides(anchors)
+    dx, dy, dw, dh = (delta / weight for delta, weight in zip(deltas.unbind(-1), weights, strict=True))
+    x, y = x + dx * width, y + dy * height
+    width = width * torch.exp(dw.clamp(max=MOST_ENLARGED))
+    height = height * torch.exp(dh.clamp(max=MOST_ENLARGED))
+    return torch.stack([x - width / 2, y - height / 2, x + width / 2, y + height / 2], dim=-1)
+
+
+def nms(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
+    """Non-maximum suppression: of boxes that overlap, the best stays. (N, 4), (N,) -> (K,) int64 indices.
+
+    The best box is kept, all that overlap it by more than the threshold go, and so on with what is left. Kept
+    ones come with descending score. The plain form, one loop, of `torchvision.ops.nms`.
+    """
+    order = scores.argsort(descending=True, stable=True)  # (N,)
+    overlaps = iou(boxes, boxes)[order][:, order] > threshold  # (N, N), best first
+    alive = torch.ones(len(boxes), dtype=torch.bool, device=boxes.device)
+    for best in range(len(boxes)):
+        if alive[best]:
+            alive[best + 1 :] &= ~overlaps[best, best + 1 :]
+    return order[alive]
+
+
+def nms_within_groups(boxes: Tensor, scores: Tensor, groups: Tensor, threshold: float) -> Tensor:
+    """NMS in which only boxes of one group meet: of one class, or of one level. groups (N,) int64.
+
+    torchvision's, which moves every group to a place of its own and suppresses once: on the order of a
+    thousandth of a pixel is lost in moving, so that a pair exactly at the threshold can go either way.
+    """
+    return batched_nms(boxes, scores, groups, threshold)
+
+
+def _centres_and_sides(boxes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """x, y of the centre, width, height; each (...)."""
+    x1, y1, x2, y2 = boxes.unbind(-1)
+    width, height = x2 - x1, y2 - y1
+    return x1 + width / 2, y1 + height / 2, width, height
 
 
 def _sides(boxes: Tensor) -> tuple[Tensor, Tensor]:
