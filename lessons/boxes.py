@@ -14,7 +14,7 @@ from torch import Tensor
 from torchvision.ops import batched_nms
 
 Weights = tuple[float, float, float, float]  # of dx, dy, dw, dh
-# No step enlarges a side by more than this, or one bad delta would overflow exp: 1000 pixels from an anchor of 16.
+# No step enlarges a side by more, or one bad delta would overflow exp: 1000 pixels from an anchor of 16.
 MOST_ENLARGED = math.log(1000 / 16)
 
 
@@ -92,8 +92,8 @@ def encode(boxes: Tensor, anchors: Tensor, weights: Weights = (1.0, 1.0, 1.0, 1.
     """The step from each anchor to its box, as deltas (dx, dy, dw, dh): (N, 4), (N, 4) -> (N, 4).
 
     dx = (x - x_a) / w_a and dw = log(w / w_a), x the centre and w the width; dy and dh likewise (Girshick et
-    al., "Rich feature hierarchies", CVPR 2014, appendix C). So a step means the same for a small anchor as for
-    a large one. The weights bring the four to the same spread: (10, 10, 5, 5) in the box head.
+    al., "Rich feature hierarchies", CVPR 2014, appendix C). So a step means the same for a small anchor and a
+    large one. The weights bring the four to the same spread: (10, 10, 5, 5) in the box head.
     """
     x, y, width, height = _centres_and_sides(boxes)
     anchor_x, anchor_y, anchor_width, anchor_height = _centres_and_sides(anchors)

@@ -1,7 +1,7 @@
 """What all families have in common: pictures in; losses, or objects, out. See the contracts in the README.
 
-    N      objects of one image
-    h, w   height and width of one image
+N      objects of one image
+h, w   height and width of one image
 """
 
 from collections.abc import Sequence
@@ -122,8 +122,8 @@ def check_targets(images: Sequence[Tensor], targets: Sequence[Target], classes: 
     """See that every target can be learnt from.
 
     Raises:
-        LessonsError: one sentence that names the image (by its image_id) and the object: a label out of range, a mask of
-            another size, a box without area or not of numbers, or reaching outside the image.
+        LessonsError: one sentence that names the image (by its image_id): a label out of range, masks of
+            another size; or an object whose box has no area, is not of numbers, or reaches outside the image.
     """
     for number, (image, target) in enumerate(zip(images, targets, strict=True)):
         name = f"Image {_id_of(target, number)}"
@@ -145,8 +145,8 @@ def check_targets(images: Sequence[Tensor], targets: Sequence[Target], classes: 
         if lowest < 1 or highest > classes:
             wrong = lowest if lowest < 1 else highest
             raise LessonsError(
-                f"{name} has the label {wrong} and the model {classes} classes: labels go from 1 to {classes}, "
-                "0 is background."
+                f"{name} has the label {wrong} and the model {classes} classes: give labels from 1 to "
+                f"{classes}; 0 is background."
             )
         _check_boxes(boxes, size, name)
 
@@ -164,8 +164,8 @@ def _check_boxes(boxes: Tensor, size: Size, name: str) -> None:
             index = int(wrong.nonzero()[0])
             corners = ", ".join(f"{edge:g}" for edge in boxes[index].tolist())
             raise LessonsError(
-                f"{name}: the box of object {index}, ({corners}) in {size[0]}×{size[1]} pixels, {what}: mend the "
-                "annotation, or leave the object out."
+                f"{name}: the box of object {index}, ({corners}) in {size[0]}×{size[1]} pixels, {what}: "
+                "mend the annotation, or leave the object out."
             )
 
 

@@ -79,9 +79,9 @@ def shortest_edge_size(size: Size, short: int, long: int) -> Size:
 def resize_picture(picture: np.ndarray, size: Size) -> np.ndarray:
     """(H, W, C) uint8 -> (*size, C) uint8, by OpenCV's rule.
 
-    A float bilinear rounded afterwards is off by one in a tenth of the pixels. Each output pixel is a weighted
-    mean of 2 × 2 pixels, the weights in 1/2048ths, with bits dropped on the way where 8-bit arithmetic drops
-    them.
+    A float bilinear rounded afterwards is off by one in a tenth of the pixels. Each output pixel is a
+    weighted mean of 2 × 2 pixels, the weights in 1/2048ths, with bits dropped on the way where 8-bit
+    arithmetic drops them.
     """
     if tuple(picture.shape[:2]) == tuple(size):
         return picture

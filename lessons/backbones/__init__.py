@@ -19,7 +19,14 @@ Example:
 """
 
 from lessons.backbones.norms import FrozenBatchNorm2d, Norm, StillBatchNorm2d, group_norm, norm_factory
-from lessons.backbones.pyramid import FeaturePyramid, SingleLevel, resnet_c5, resnet_pyramid, slim_pyramid
+from lessons.backbones.pyramid import (
+    FeaturePyramid,
+    SingleLevel,
+    resnet_c5,
+    resnet_pyramid,
+    slim_c5,
+    slim_pyramid,
+)
 from lessons.backbones.resnet import BasicBlock, Bottleneck, ResNet
 
 __all__ = [
@@ -35,5 +42,6 @@ __all__ = [
     "norm_factory",
     "resnet_c5",
     "resnet_pyramid",
+    "slim_c5",
     "slim_pyramid",
 ]

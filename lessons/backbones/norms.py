@@ -1,6 +1,7 @@
 """Normalisation layers for detection, where a batch has too few images for statistics of its own."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -67,6 +68,7 @@ def group_norm(channels: int) -> nn.GroupNorm:
 
 NORMS: dict[str, Norm] = {
     "frozen": FrozenBatchNorm2d,
+    "frozen-eps0": partial(FrozenBatchNorm2d, eps=0.0),  # of torchvision's COCO weights
     "still": StillBatchNorm2d,
     "batch": nn.BatchNorm2d,
     "group": group_norm,
@@ -79,7 +81,7 @@ def norm_factory(norm: str | Norm) -> Norm:
     Example: `norm_factory("group")`, or `functools.partial(FrozenBatchNorm2d, eps=0.0)`.
 
     Raises:
-        LessonsError: the name is none of "frozen", "still", "batch", "group".
+        LessonsError: the name is none of "frozen", "frozen-eps0", "still", "batch", "group".
     """
     if callable(norm):
         return norm

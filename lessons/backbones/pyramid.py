@@ -14,17 +14,28 @@ from lessons.errors import LessonsError
 class SingleLevel(nn.Module):
     """Images (B, 3, H, W) -> {"c5": (B, channels, H/32, W/32)}: the simple Mask R-CNN's only feature map.
 
-    Attributes: body (the ResNet), strides {"c5": 32}, channels (2048 for depth 50).
+    Args:
+        channels: a 1×1 and a 3×3 convolution bring the map to this many, as the simple Mask R-CNN has it.
+            None: the ResNet's own, 2048 for depth 50.
+
+    Attributes: body (the ResNet), strides {"c5": 32}, channels.
     """
 
-    def __init__(self, body: ResNet) -> None:
+    def __init__(self, body: ResNet, channels: int | None = None) -> None:
         super().__init__()
         self.body = body
         self.strides = {"c5": body.strides["c5"]}
-        self.channels = body.level_channels["c5"]
+        self.channels = channels or body.level_channels["c5"]
+        self.narrow = nn.Identity()
+        if channels:
+            lateral = nn.Conv2d(body.level_channels["c5"], channels, 1)
+            self.narrow = nn.Sequential(lateral, nn.Conv2d(channels, channels, 3, padding=1))
+            for convolution in self.narrow:
+                nn.init.kaiming_uniform_(convolution.weight, a=1)  # a=1: a gain of one, as no ReLU follows
+                nn.init.zeros_(convolution.bias)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        return {"c5": self.bottom_up(images)["c5"]}
+        return {"c5": self.narrow(self.bottom_up(images)["c5"])}
 
     def bottom_up(self, images: Tensor) -> dict[str, Tensor]:
         """The ResNet's four maps, {"c2", ..., "c5"}."""
@@ -135,12 +146,14 @@ def resnet_c5(
     depth: int = 50,
     norm: str | Norm = "frozen",
     *,
+    channels: int | None = None,
     width: int = 64,
     stride_in_1x1: bool = False,
     frozen_stages: int = 0,
 ) -> SingleLevel:
     """A ResNet that gives its last level alone, as the simple Mask R-CNN has it; see `resnet_pyramid`."""
-    return SingleLevel(ResNet(depth, norm, width=width, stride_in_1x1=stride_in_1x1)).freeze(frozen_stages)
+    body = ResNet(depth, norm, width=width, stride_in_1x1=stride_in_1x1)
+    return SingleLevel(body, channels).freeze(frozen_stages)
 
 
 def slim_pyramid(width: int = 32, channels: int = 64, levels: int = 5) -> FeaturePyramid:
@@ -149,3 +162,8 @@ def slim_pyramid(width: int = 32, channels: int = 64, levels: int = 5) -> Featur
     GroupNorm needs neither pretrained statistics nor a large batch (Wu and He 2018).
     """
     return FeaturePyramid(ResNet(18, "group", width=width), channels, levels)
+
+
+def slim_c5(width: int = 32, channels: int = 64) -> SingleLevel:
+    """As `slim_pyramid`, but with the last level alone."""
+    return SingleLevel(ResNet(18, "group", width=width), channels)

@@ -5,7 +5,7 @@ from pathlib import Path
 from torch import nn
 
 from lessons.checkpoints.fitting import check_fit
-from lessons.checkpoints.solo import read
+from lessons.checkpoints.tensors import read
 
 CLASSIFIER = ("fc.weight", "fc.bias")  # of the 1000 classes of ImageNet
 

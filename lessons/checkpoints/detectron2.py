@@ -11,14 +11,14 @@
     proposal_generator.rpn_head.conv.weight         rpn.head.conv.weight
     …objectness_logits, …anchor_deltas              rpn.head.objectness, .deltas
     roi_heads.box_head.fc1.weight                   box_branch.head.fc1.weight
-    roi_heads.box_predictor.cls_score.weight        box_branch.head.category.weight     background last -> first
+    roi_heads.box_predictor.cls_score.weight        box_branch.head.category.weight     background first
     roi_heads.box_predictor.bbox_pred.weight        box_branch.head.deltas.weight
     roi_heads.mask_head.mask_fcn1.weight            mask_branch.head.convs.0.weight
     roi_heads.mask_head.deconv.weight               mask_branch.head.up.weight
     roi_heads.mask_head.predictor.weight            mask_branch.head.masks.weight
 
-A file is a pickle of {"model": name -> array, "__author__": …}. A pickle can run any program, so it is read by
-an unpickler that admits NumPy arrays and plain containers, and nothing else.
+A file is a pickle of {"model": name -> array, "__author__": …}. A pickle can run any program, so it is read
+by an unpickler that admits NumPy arrays and plain containers, and nothing else.
 """
 
 import io
@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lessons.checkpoints.translation import Layout
 from lessons.errors import DataError
@@ -64,6 +64,15 @@ class SafeUnpickler(pickle.Unpickler):
         return super().find_class(module, name)
 
 
+def load(model: nn.Module, path: str | Path) -> None:
+    """Put the weights of a model-zoo file into a `MaskRCNN`; all of them or none.
+
+    Raises:
+        DataError: the file is missing, damaged or refused, or is of another model.
+    """
+    LAYOUT.put(model, completed(read(path)), path)
+
+
 def read(path: str | Path) -> dict[str, Tensor]:
     """The entries of a model-zoo file, by official name, on the CPU.
 
@@ -74,7 +83,9 @@ def read(path: str | Path) -> dict[str, Tensor]:
     try:
         content = SafeUnpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load()
     except FileNotFoundError:
-        raise DataError(f"{path} does not exist: download the checkpoint, or name the file you have.") from None
+        raise DataError(
+            f"{path} does not exist: download the checkpoint, or name the file you have."
+        ) from None
     except pickle.UnpicklingError as error:
         raise DataError(
             f"{path} asks for more than arrays to be loaded ({error}), which is refused: use the file as its "

@@ -14,16 +14,15 @@ A file is a dict whose "state_dict" holds them, beside "meta" and, while trainin
 """
 
 import io
-import pickle
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from lessons.checkpoints import tensors
 from lessons.checkpoints.fitting import check_fit
-from lessons.errors import DataError, LessonsError
+from lessons.errors import LessonsError
 from lessons.files import write_atomically
 
 # Ours -> theirs; {p} is the number of a pyramid level less 2, {d} "d" in decoupled models.
@@ -59,44 +58,14 @@ def official_names(model: nn.Module) -> dict[str, str]:
     return {name: _official_name(name, "d" if decoupled else "") for name in ours}
 
 
-def read(path: str | Path) -> dict[str, Tensor]:
-    """The entries of an official file, by official name, on the CPU.
-
-    Only tensors and plain containers are read: a file that asks for anything to be executed is refused.
-
-    Raises:
-        DataError: the file is missing, damaged or refused, or holds no state dict.
-    """
-    path = Path(path).expanduser()
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise DataError(
-            f"{path} does not exist: download the checkpoint, or name the file you have."
-        ) from None
-    except pickle.UnpicklingError:
-        raise DataError(
-            f"{path} is no checkpoint, or asks for more than tensors to be loaded, which is refused: "
-            "use the file as its authors published it."
-        ) from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
-        raise DataError(
-            f"{path} cannot be read as a checkpoint ({type(error).__name__}): download it again."
-        ) from None
-    entries = content.get("state_dict", content) if isinstance(content, Mapping) else None
-    if not isinstance(entries, Mapping) or not all(isinstance(entry, Tensor) for entry in entries.values()):
-        raise DataError(f"{path} holds no state_dict of tensors: give a SOLO checkpoint (.pth).")
-    return dict(entries)
-
-
 def load_official(model: nn.Module, path: str | Path) -> None:
     """Put the weights of an official file into a `SOLO` model; all of them or none.
 
     Raises:
-        DataError: as `read`; or entries that are missing, that no part of the model takes, or of another
-            shape: one sentence with the first few names.
+        DataError: as `tensors.read`; or entries that are missing, that no part of the model takes, or of
+            another shape: one sentence with the first few names.
     """
-    entries = read(path)
+    entries = tensors.read(path)
     names = official_names(model)
     shapes = {names[name]: tuple(entry.shape) for name, entry in model.state_dict().items() if name in names}
     check_fit(entries, shapes, path)

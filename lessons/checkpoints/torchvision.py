@@ -1,25 +1,27 @@
 """torchvision's Mask R-CNN (`maskrcnn_resnet50_fpn`, .pth): its names, and ours.
 
-    theirs                                      ours
-    backbone.body.layer1.0.conv1.weight         backbone.body.layer1.0.conv1.weight
-    backbone.fpn.inner_blocks.0.0.weight        backbone.lateral.p2.weight          (older files: one 0 less)
-    backbone.fpn.layer_blocks.0.0.weight        backbone.output.p2.weight
-    rpn.head.conv.0.0.weight                    rpn.head.conv.weight                (rpn.head.conv.weight)
-    rpn.head.cls_logits.weight                  rpn.head.objectness.weight
-    rpn.head.bbox_pred.weight                   rpn.head.deltas.weight
-    roi_heads.box_head.fc6.weight               box_branch.head.fc1.weight
-    roi_heads.box_predictor.cls_score.weight    box_branch.head.category.weight
-    roi_heads.box_predictor.bbox_pred.weight    box_branch.head.deltas.weight       without background's four
-    roi_heads.mask_head.0.0.weight              mask_branch.head.convs.0.weight     (mask_head.mask_fcn1.weight)
-    roi_heads.mask_predictor.conv5_mask.weight  mask_branch.head.up.weight
-    roi_heads.mask_predictor.mask_fcn_logits.…  mask_branch.head.masks.weight       without background's
+theirs                                      ours
+backbone.body.layer1.0.conv1.weight         backbone.body.layer1.0.conv1.weight
+backbone.fpn.inner_blocks.0.0.weight        backbone.lateral.p2.weight          (older files: one 0 less)
+backbone.fpn.layer_blocks.0.0.weight        backbone.output.p2.weight
+rpn.head.conv.0.0.weight                    rpn.head.conv.weight                (rpn.head.conv.weight)
+rpn.head.cls_logits.weight                  rpn.head.objectness.weight
+rpn.head.bbox_pred.weight                   rpn.head.deltas.weight
+roi_heads.box_head.fc6.weight               box_branch.head.fc1.weight
+roi_heads.box_predictor.cls_score.weight    box_branch.head.category.weight
+roi_heads.box_predictor.bbox_pred.weight    box_branch.head.deltas.weight       without background's four
+roi_heads.mask_head.0.0.weight              mask_branch.head.convs.0.weight     (mask_head.mask_fcn1.weight)
+roi_heads.mask_predictor.conv5_mask.weight  mask_branch.head.up.weight
+roi_heads.mask_predictor.mask_fcn_logits.…  mask_branch.head.masks.weight       without background's
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
+from lessons.checkpoints import tensors
 from lessons.checkpoints.translation import Layout
 
 # Names of files from before torchvision 0.13 -> today's.
@@ -53,7 +55,7 @@ def _rules() -> tuple[tuple[str, str], ...]:
     )
 
 
-def _without_first(count: int):
+def _without_first(count: int) -> Callable[[Tensor], Tensor]:
     return lambda entry: entry[count:]
 
 
@@ -66,6 +68,15 @@ LAYOUT = Layout(
         for end in ("weight", "bias")
     },
 )
+
+
+def load(model: nn.Module, path: str | Path) -> None:
+    """Put the weights of a file into a `MaskRCNN`; all of them or none.
+
+    Raises:
+        DataError: the file is missing, damaged or refused, or is of another model.
+    """
+    LAYOUT.put(model, todays_names(tensors.read(path)), path)
 
 
 def todays_names(entries: Mapping[str, Tensor]) -> dict[str, Tensor]:

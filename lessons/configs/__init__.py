@@ -96,11 +96,18 @@ def change(config: Mapping[str, Any], settings: Iterable[str]) -> Config:
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Config:
-    """Both: tables entry by entry; of anything else the second's."""
+    """Both: tables entry by entry; of anything else the second's.
+
+    A table of the second that says `extends = false` takes nothing from the first.
+    """
     merged = dict(base)
     for name, value in changes.items():
-        both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
-        merged[name] = merge(merged[name], value) if both else value
+        if isinstance(value, Mapping):
+            own = value.get(EXTENDS) is False or not isinstance(merged.get(name), Mapping)
+            value = {key: entry for key, entry in value.items() if key != EXTENDS}
+            merged[name] = merge({} if own else merged[name], value)
+        else:
+            merged[name] = value
     return merged
 
 

@@ -14,3 +14,9 @@ COCO_CLASSES = (
 
 UNUSED = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}  # categories that were planned and never annotated
 COCO_CATEGORY_IDS = tuple(number for number in range(1, 91) if number not in UNUSED)
+
+# By category id, 1 to 90, as torchvision's models label; "N/A" where an id was planned and never annotated.
+COCO_CLASSES_WITH_GAPS = tuple(
+    COCO_CLASSES[COCO_CATEGORY_IDS.index(number)] if number in COCO_CATEGORY_IDS else "N/A"
+    for number in range(1, 91)
+)

@@ -1,7 +1,7 @@
 """Anchors: the boxes that every place of a feature map starts from (Ren et al., Faster R-CNN, section 3.1.1).
 
-    A      anchors at one place: sizes × aspect ratios
-    h, w   height and width of a feature map
+A      anchors at one place: sizes × aspect ratios
+h, w   height and width of a feature map
 """
 
 import math
@@ -74,6 +74,9 @@ class Anchors:
     offset: float = 0.0
 
     def __post_init__(self) -> None:
+        # A config file has lists.
+        object.__setattr__(self, "sizes", tuple(tuple(sizes) for sizes in self.sizes))
+        object.__setattr__(self, "aspect_ratios", tuple(self.aspect_ratios))
         counts = {len(sizes) for sizes in self.sizes}
         if len(counts) != 1 or 0 in counts:
             raise LessonsError(f"anchors.sizes={self.sizes!r}: give every level the same number of sizes.")

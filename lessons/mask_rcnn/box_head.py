@@ -224,7 +224,9 @@ class BoxBranch(nn.Module):
         boxes = box_geometry.decode(deltas[row, column], proposals[row], self.weights)
         boxes = box_geometry.clip(boxes, size)
         sides = boxes[:, 2:] - boxes[:, :2]
-        keep = (boxes.isfinite().all(dim=1) & scores.isfinite() & (sides >= self.smallest).all(dim=1)).nonzero()[:, 0]
+        keep = (
+            boxes.isfinite().all(dim=1) & scores.isfinite() & (sides >= self.smallest).all(dim=1)
+        ).nonzero()[:, 0]
         boxes, scores, labels = boxes[keep], scores[keep], column[keep] + 1
         keep = box_geometry.nms_within_groups(boxes, scores, labels, detecting.nms_threshold)
         keep = keep[: detecting.max_detections]

@@ -1,11 +1,12 @@
 """The mask branch: which pixels of a box are the object's (He et al., Mask R-CNN, ICCV 2017, section 3).
 
-    R      regions: positive proposals in training, detected boxes in testing
-    C      classes
-    M      side of a mask: 28
+R      regions: positive proposals in training, detected boxes in testing
+C      classes
+M      side of a mask: 28
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -31,7 +32,7 @@ class MaskHead(nn.Module):
         super().__init__()
         widths = [channels] + [hidden] * convolutions
         self.convs = nn.ModuleList(
-            nn.Conv2d(before, after, 3, padding=1) for before, after in zip(widths, widths[1:], strict=False)
+            nn.Conv2d(before, after, 3, padding=1) for before, after in pairwise(widths)
         )
         self.up = nn.ConvTranspose2d(widths[-1], hidden, 2, stride=2)
         self.masks = nn.Conv2d(hidden, classes, 1)
@@ -100,7 +101,12 @@ class MaskBranch(nn.Module):
         truth = torch.cat(
             [
                 mask_targets(
-                    target["masks"], one.objects, one.boxes, own.shape[-1], self.pooler.aligned, self.soft_targets
+                    target["masks"],
+                    one.objects,
+                    one.boxes,
+                    own.shape[-1],
+                    self.pooler.aligned,
+                    self.soft_targets,
                 )
                 for one, target in zip(regions, targets, strict=True)
             ]

@@ -1,7 +1,7 @@
 """Which anchor, or proposal, stands for which object; and which of them a step learns from.
 
-    N   objects of the image (ground truth)
-    A   anchors, or proposals
+N   objects of the image (ground truth)
+A   anchors, or proposals
 """
 
 import torch
@@ -10,9 +10,7 @@ from torch import Tensor
 POSITIVE, NEGATIVE, IGNORED = 1, 0, -1
 
 
-def match(
-    iou: Tensor, positive: float, negative: float, low_quality: bool = False
-) -> tuple[Tensor, Tensor]:
+def match(iou: Tensor, positive: float, negative: float, low_quality: bool = False) -> tuple[Tensor, Tensor]:
     """Give every anchor the object that it overlaps most, and say how well.
 
     Args:
@@ -42,9 +40,7 @@ def match(
     return index, verdict
 
 
-def sample(
-    positive: Tensor, negative: Tensor, count: int, positive_fraction: float
-) -> tuple[Tensor, Tensor]:
+def sample(positive: Tensor, negative: Tensor, count: int, positive_fraction: float) -> tuple[Tensor, Tensor]:
     """Choose at random: at most `count · positive_fraction` positives, and negatives for the rest.
 
     Most anchors are background; without this the few others would not be heard. Chance comes from torch's

@@ -21,7 +21,7 @@ Window = tuple[int, int, int, int]  # top, bottom, left, right: whole pixels, ha
 
 
 def paste(masks: Tensor, boxes: Tensor, size: Size, threshold: float | None = 0.5) -> Tensor:
-    """(D, M, M) probabilities in boxes (D, 4) -> (D, H, W) bool: where the probability is at least the threshold.
+    """(D, M, M) probabilities in boxes (D, 4) -> (D, H, W) bool: the probability is at least the threshold.
 
     A pixel's centre, seen from the box, falls between the centres of the small mask's pixels and takes their
     mixture. Outside the small mask all is 0, so the probability fades out over half a mask pixel beyond its

@@ -140,7 +140,9 @@ class Pooler:
     def __post_init__(self) -> None:
         object.__setattr__(self, "levels", tuple(self.levels))  # a config file has lists
         if self.nudge not in ("inside", "outside") or not self.levels:
-            raise LessonsError(f"nudge={self.nudge!r}, levels={self.levels!r}: choose inside or outside, and levels.")
+            raise LessonsError(
+                f"nudge={self.nudge!r}, levels={self.levels!r}: choose inside or outside, and levels."
+            )
 
     def level_of(self, boxes: Tensor) -> Tensor:
         """The place in `levels` of each box (R, 4): (R,) int64."""
@@ -155,10 +157,12 @@ class Pooler:
     def __call__(
         self, levels: Mapping[str, Tensor], strides: Mapping[str, int], boxes: Sequence[Tensor]
     ) -> Tensor:
-        """Maps (B, C, h, w) by level, and the boxes (R_b, 4) of each image -> (R, C, S, S), image by image."""
+        """Maps (B, C, h, w) by level, and boxes (R_b, 4) of each image -> (R, C, S, S), image by image."""
         missing = [name for name in self.levels if name not in levels]
         if missing:
-            raise LessonsError(f"The backbone gives {', '.join(levels)}, not {missing[0]}: change the pooler's levels.")
+            raise LessonsError(
+                f"The backbone gives {', '.join(levels)}, not {missing[0]}: change the pooler's levels."
+            )
         if len(self.levels) == 1:
             (name,) = self.levels
             return self._align(levels[name], boxes, strides[name])
@@ -171,7 +175,9 @@ class Pooler:
             index = torch.cat(chosen).nonzero()[:, 0]
             own = [one[mask] for one, mask in zip(boxes, chosen, strict=True)]
             # Also with no box: then the level gets a gradient of zero, and not none at all.
-            pooled = pooled.index_put((index,), self._align(levels[name], own, strides[name]).to(pooled.dtype))
+            pooled = pooled.index_put(
+                (index,), self._align(levels[name], own, strides[name]).to(pooled.dtype)
+            )
         return pooled
 
     def _align(self, level: Tensor, boxes: Sequence[Tensor], stride: int) -> Tensor:

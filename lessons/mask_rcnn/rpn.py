@@ -1,10 +1,10 @@
 """The region proposal network: where is something? (Ren et al., Faster R-CNN, NeurIPS 2015, section 3)
 
-    B      images in the batch
-    A      anchors at one place
-    h, w   height and width of one level
-    K      anchors of all levels of one image: the sum of h · w · A
-    P      proposals of one image
+B      images in the batch
+A      anchors at one place
+h, w   height and width of one level
+K      anchors of all levels of one image: the sum of h · w · A
+P      proposals of one image
 """
 
 from collections.abc import Mapping, Sequence
@@ -182,12 +182,14 @@ class RPN(nn.Module):
         Returns:
             indices of the positives (P,) and of the negatives (Q,), and the positives' objects (P, 4).
         """
-        index, verdict = match(box_geometry.iou(boxes, anchors), self.positive, self.negative, low_quality=True)
+        index, verdict = match(
+            box_geometry.iou(boxes, anchors), self.positive, self.negative, low_quality=True
+        )
         positives, negatives = sample(verdict == POSITIVE, verdict == NEGATIVE, self.samples, 0.5)
         targets = boxes[index[positives]] if len(boxes) else boxes.new_zeros(0, 4)
         return positives, negatives, targets
 
 
 def smooth_l1(steps: Tensor, right: Tensor, beta: float) -> Tensor:
-    """The sum of |d| - β/2, or d² / 2β where |d| < β; β = 0 is plain L1 (Girshick, Fast R-CNN, equation 3)."""
+    """The sum of |d| - β/2, or d² / 2β where |d| < β; β = 0 is plain L1 (Girshick 2015, equation 3)."""
     return F.smooth_l1_loss(steps, right, beta=beta, reduction="sum")

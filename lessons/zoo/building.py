@@ -1,6 +1,6 @@
 """From settings to a model with random weights."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -8,16 +8,14 @@ from typing import Any
 from torch import nn
 
 from lessons import configs
-from lessons.data import COCO_CLASSES, VOC_CLASSES
+from lessons.data import COCO_CLASSES, COCO_CLASSES_WITH_GAPS, VOC_CLASSES
 from lessons.errors import LessonsError
-from lessons.registry import nearest
-from lessons.solo.decode import Decoding
+from lessons.registry import TYPE, nearest
 from lessons.zoo.parts import MODELS
 
 Config = Mapping[str, Any]
 OFFICIAL = "official"  # the size of a picture that the config states
-CLASSES = {"VOC": VOC_CLASSES, "COCO": COCO_CLASSES}
-TEST_OPTIONS = [field.name for field in fields(Decoding)]
+CLASSES = {"VOC": VOC_CLASSES, "COCO": COCO_CLASSES, "COCO with gaps": COCO_CLASSES_WITH_GAPS}
 
 
 def build(config: str | Path | Config) -> nn.Module:
@@ -41,14 +39,14 @@ def build(config: str | Path | Config) -> nn.Module:
     if "model" not in config:
         raise LessonsError("The config has no [model]: say what is to be built.")
     classes = classes_of(config)
-    outputs = config["model"].get("head", {}).get("classes")
-    if outputs is not None and outputs != len(classes):
-        raise LessonsError(
-            f"model.head has {outputs} classes and data.classes {len(classes)}: make them equal."
-        )
+    for part, outputs in _class_counts(config["model"], "model"):
+        if outputs != len(classes):
+            raise LessonsError(
+                f"{part} has {outputs} classes and data.classes {len(classes)}: make them equal."
+            )
     test = dict(config.get("test", {}))
     resize = checked_resize(test.pop("resize", None))
-    model = MODELS.build(config["model"], decoding=decoding(test), resize=resize)
+    model = MODELS.build(config["model"], decoding=decoding(config, test), resize=resize)
     model.classes, model.name = classes, name
     return model
 
@@ -72,26 +70,47 @@ def with_classes(config: Config, classes: Sequence[str]) -> configs.Config:
     known = [name for name, names in CLASSES.items() if names == tuple(classes)]
     changes = {
         "data": {"classes": known[0] if known else list(classes)},
-        "model": {"head": {"classes": len(classes)}},
+        "model": _with_class_counts(config["model"], len(classes)),
     }
     return configs.merge(config, changes)
 
 
-def decoding(options: Config) -> Decoding:
-    """What counts as found; what the options leave out is official.
+def decoding(config: Config, options: Config) -> Any:
+    """What counts as found, for the model of a config; what the options leave out is official.
 
     Raises:
         LessonsError: there is no such option, or it cannot have that value.
     """
+    kind = MODELS.get(config["model"].get(TYPE)).Decoding
+    known = [field.name for field in fields(kind)]
     for name, value in options.items():
-        if name not in TEST_OPTIONS:
+        if name not in known:
             raise LessonsError(
-                f"There is no test option {name!r}{nearest(name, TEST_OPTIONS)}: "
-                f"choose among {', '.join(TEST_OPTIONS)}."
+                f"There is no test option {name!r}{nearest(name, known)}: choose among {', '.join(known)}."
             )
         _check_option(name, value)
     tuples = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
-    return Decoding(**tuples)
+    return kind(**tuples)
+
+
+def _class_counts(part: Config, name: str) -> Iterator[tuple[str, int]]:
+    """The name and the number of classes of every part that has one."""
+    for key, value in part.items():
+        if key == "classes":
+            yield name, value
+        elif isinstance(value, Mapping):
+            yield from _class_counts(value, f"{name}.{key}")
+
+
+def _with_class_counts(part: Config, count: int) -> dict[str, Any]:
+    """What changes in a model's settings for another number of classes."""
+    changes: dict[str, Any] = {}
+    for key, value in part.items():
+        if key == "classes":
+            changes[key] = count
+        elif isinstance(value, Mapping):
+            changes[key] = _with_class_counts(value, count)
+    return changes
 
 
 def checked_resize(resize: Any) -> tuple[int, int] | None:

@@ -9,12 +9,14 @@ import torch
 from torch import nn
 
 from lessons import configs
-from lessons.checkpoints import ours
-from lessons.checkpoints.solo import load_official
+from lessons.checkpoints import detectron2, ours, solo, torchvision
 from lessons.downloads import fetch
 from lessons.errors import DataError, LessonsError
 from lessons.files import cache_folder, exists, shipped_data
 from lessons.zoo.building import OFFICIAL, build, checked_resize, decoding
+
+# How official files are arranged: the function that reads one into a model.
+LAYOUTS = {"solo": solo.load_official, "torchvision": torchvision.load, "detectron2": detectron2.load}
 
 
 def names() -> list[str]:
@@ -40,9 +42,9 @@ def load(
         resize: (short, long) sides that `predict` gives a picture; left out: those of the config; None: the
             picture as it is, padded to a multiple of 32.
         device: None: a GPU if there is one, else the CPU.
-        sha256: the checksum to hold a published file to, where the config knows none.
-        test_options: fields of `lessons.solo.decode.Decoding`: score_threshold, max_detections, kernel ...
-            What is left out is the config's.
+        sha256: the checksum to hold a published file to, where the config knows none; 8 digits or more.
+        test_options: fields of the family's `Decoding`: score_threshold, max_detections ... What is left
+            out is the config's.
 
     Returns:
         the model, with `.classes`, the names of the labels 1..C, and `.name`. To train one, see `build`.
@@ -55,25 +57,30 @@ def load(
     test = {**config.get("test", {}), **test_options}
     size = checked_resize(test.pop("resize", None) if resize == OFFICIAL else resize)
     test.pop("resize", None)
-    decoding(test)  # before anything is downloaded
+    decoding(config, test)  # before anything is downloaded
     where = chosen_device(device)
     path = find_weights(name, config.get("weights", {}), weights, sha256)
     model = build(name)
-    model.decoding, model.resize = decoding(test), size
-    put_weights(model, path)
+    model.decoding, model.resize = decoding(config, test), size
+    put_weights(model, path, config.get("weights", {}).get("layout", "solo"))
     return model.for_inference().to(where)
 
 
-def put_weights(model: nn.Module, path: str | Path) -> None:
-    """Read a file of weights into a model, by its ending: .safetensors is ours, anything else official.
+def put_weights(model: nn.Module, path: str | Path, layout: str = "solo") -> None:
+    """Read a file of weights into a model: .safetensors is ours, anything else official.
+
+    Args:
+        layout: how an official file is arranged, one of `LAYOUTS`; the config's [weights] says which.
 
     Raises:
-        DataError: the file is missing, damaged, or of another model.
+        DataError: the file is missing, damaged, or of another model. LessonsError: no such layout.
     """
     if str(path).endswith(".safetensors"):
         ours.load(model, path)
-    else:
-        load_official(model, path)
+        return
+    if layout not in LAYOUTS:
+        raise LessonsError(f"weights.layout={layout!r} is not known: choose one of {', '.join(LAYOUTS)}.")
+    LAYOUTS[layout](model, path)
 
 
 def find_weights(
@@ -131,8 +138,10 @@ def _published(name: str, entry: Mapping[str, str], sha256: str | None) -> Path:
             f"{name}: no {lacks} of {entry['file']} is published, so it is not downloaded unverified: get it "
             f"from {entry['page']} and give weights=PATH, or give the sha256 that you trust."
         )
-    if not re.fullmatch("[0-9a-fA-F]{64}", digest):
-        raise LessonsError(f"sha256={digest!r} is no SHA-256: give its 64 hexadecimal digits.")
+    if not re.fullmatch("[0-9a-fA-F]{8,64}", digest):
+        raise LessonsError(
+            f"sha256={digest!r} is no SHA-256: give its 64 hexadecimal digits, or at least the first 8."
+        )
     path = cache_folder() / "weights" / entry["file"]
     if not exists(path):
         print(f"{name}: downloading {entry['file']}. {entry['licence']}", flush=True)
