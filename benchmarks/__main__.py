@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 import torch
 
-from benchmarks import data_loading, solo
+from benchmarks import data_loading, mask_rcnn, solo
 from benchmarks.measure import surroundings
 from lessons.errors import LessonsError
 
-TABLES = ("data", "solo")
+TABLES = ("data", "solo", "mask-rcnn")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     if "solo" in tables:
         _solo(options)
+    if "mask-rcnn" in tables:
+        _mask_rcnn(options)
     return 0
 
 
@@ -55,6 +57,19 @@ def _solo(options: argparse.Namespace) -> None:
     print(f"\n## SOLO: the fastest of {options.rounds} interleaved rounds, each model in its own process\n")
     print(solo.beside_mask_rcnn(options.rounds))
     print(f"\nResNet-50, 100 objects each; SOLO's from about {solo.CANDIDATES} pairs of a cell and a class.")
+
+
+def _mask_rcnn(options: argparse.Namespace) -> None:
+    print(
+        f"\n## Mask R-CNN: the fastest of {options.rounds} interleaved rounds, each model in its own process"
+    )
+    for threads in (1, 2):
+        print(f"\n{mask_rcnn.inference(options.rounds, threads)}")
+    fewer = max(2, options.rounds // 2)
+    for threads in (1, 2):
+        print(f"\n{mask_rcnn.training_steps(fewer, threads)}")
+    print(f"\n{mask_rcnn.parts_of_a_step()}")
+    print("\nResNet-50, 800×1216, 100 detections; a training step has 8 objects in each of two pictures.")
 
 
 if __name__ == "__main__":

@@ -44,13 +44,14 @@ class Apart:
     """Work in a process of its own, so that its peak memory is its own. Call it to have the work done once.
 
     Args:
-        make: gives the work; called in that process, which uses one thread. Must be picklable.
+        make: gives the work; called in that process. Must be picklable.
+        threads: that the process uses.
     """
 
-    def __init__(self, make: Callable[[], Callable[[], object]]) -> None:
+    def __init__(self, make: Callable[[], Callable[[], object]], threads: int = 1) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(make, theirs), daemon=True)
+        self._process = context.Process(target=_work, args=(make, theirs, threads), daemon=True)
         self._process.start()
         theirs.close()  # so that a process that died ends the waiting
 
@@ -68,9 +69,9 @@ class Apart:
         self._process.join()
 
 
-def _work(make: Callable[[], Callable[[], object]], pipe: Connection) -> None:
+def _work(make: Callable[[], Callable[[], object]], pipe: Connection, threads: int) -> None:
     """What runs in the process of an `Apart`."""
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
     work = make()
     try:
         while True:

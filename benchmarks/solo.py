@@ -34,7 +34,7 @@ def mask_rcnn() -> Work:
     sides = {"min_size": min(SIZE), "max_size": max(SIZE)}
     model = maskrcnn_resnet50_fpn(weights=None, weights_backbone=None, box_score_thresh=0.0, **sides).eval()
     image = picture()
-    return torch.no_grad()(lambda: _hundred(model([image])))
+    return torch.no_grad()(lambda: hundred(model([image])))
 
 
 def solo(head: type[nn.Module]) -> Work:
@@ -43,7 +43,7 @@ def solo(head: type[nn.Module]) -> Work:
     model = SOLO(resnet_pyramid(50, norm="still"), head()).for_inference()
     image = picture()
     awaken(model, image)
-    return lambda: _hundred(model([image]))
+    return lambda: hundred(model([image]))
 
 
 @torch.no_grad()
@@ -133,7 +133,7 @@ def ellipses(count: int, size: tuple[int, int]) -> Tensor:
     return ((y - draw[:, 0]) / half_y) ** 2 + ((x - draw[:, 1]) / half_x) ** 2 <= 1
 
 
-def _hundred(answer: Sequence[dict[str, Tensor]]) -> None:
+def hundred(answer: Sequence[dict[str, Tensor]]) -> None:
     """All must do the same work: 100 masks at the picture's size."""
     shape = tuple(answer[0]["masks"].shape)
     if (shape[0], *shape[-2:]) != (100, *SIZE):

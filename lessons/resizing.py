@@ -13,7 +13,6 @@ and numbers can then no longer be compared with the official ones.
 from collections.abc import Callable
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
@@ -42,8 +41,7 @@ def with_pillow(picture: np.ndarray, short: int, long: int) -> Tensor:
 def with_torchvision(picture: np.ndarray, short: int, long: int) -> Tensor:
     """torchvision's way: sides are rounded down."""
     image = to_tensor(picture)
-    height, width = torch.tensor(picture.shape[:2], dtype=torch.float32)
-    factor = min(short / min(height, width), long / max(height, width)).item()  # in float32
+    factor = min(short / min(image.shape[-2:]), long / max(image.shape[-2:]))
     return F.interpolate(
         image[None], scale_factor=factor, mode="bilinear", recompute_scale_factor=True, align_corners=False
     )[0]

@@ -9,10 +9,11 @@ import torch
 from PIL import Image
 from pycocotools import mask as coco_mask
 
+from lessons import resizing
 from lessons.backbones import slim_pyramid
 from lessons.data.images import to_tensor
 from lessons.errors import DataError, LessonsError
-from lessons.solo import decode, fast, resizing
+from lessons.solo import decode, fast
 from lessons.solo.decode import Decoding
 from lessons.solo.heads import (
     DecoupledOutput,

@@ -19,6 +19,7 @@ Example:
 """
 
 from lessons.backbones.norms import FrozenBatchNorm2d, Norm, StillBatchNorm2d, group_norm, norm_factory
+from lessons.backbones.pointwise import Pointwise
 from lessons.backbones.pyramid import (
     FeaturePyramid,
     SingleLevel,
@@ -35,6 +36,7 @@ __all__ = [
     "FeaturePyramid",
     "FrozenBatchNorm2d",
     "Norm",
+    "Pointwise",
     "ResNet",
     "SingleLevel",
     "StillBatchNorm2d",

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lessons.errors import LessonsError
@@ -31,11 +32,12 @@ class FrozenBatchNorm2d(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        scale = self.weight * (self.running_var + self.eps).rsqrt()  # (C,)
-        shift = self.bias - self.running_mean * scale  # (C,)
         # Under autocast x is half precision; float32 constants would silently make every map float32 again.
-        scale, shift = scale.to(x.dtype), shift.to(x.dtype)
-        return x * scale[:, None, None] + shift[:, None, None]  # (C, 1, 1) spreads over (B, C, H, W)
+        mean, variance, weight, bias = (
+            constant.to(x.dtype) for constant in (self.running_mean, self.running_var, self.weight, self.bias)
+        )
+        # One pass over the map; written out as x · scale + shift it would be two, and two more backward.
+        return F.batch_norm(x, mean, variance, weight, bias, training=False, eps=self.eps)
 
     def _load_from_state_dict(self, state_dict, prefix, *args) -> None:
         state_dict.pop(prefix + "num_batches_tracked", None)  # nn.BatchNorm2d counts its steps; we take none

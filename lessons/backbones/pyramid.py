@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lessons.backbones.norms import Norm
+from lessons.backbones.pointwise import Pointwise
 from lessons.backbones.resnet import ResNet
 from lessons.errors import LessonsError
 
@@ -28,7 +29,7 @@ class SingleLevel(nn.Module):
         self.channels = channels or body.level_channels["c5"]
         self.narrow = nn.Identity()
         if channels:
-            lateral = nn.Conv2d(body.level_channels["c5"], channels, 1)
+            lateral = Pointwise(body.level_channels["c5"], channels)
             self.narrow = nn.Sequential(lateral, nn.Conv2d(channels, channels, 3, padding=1))
             for convolution in self.narrow:
                 nn.init.kaiming_uniform_(convolution.weight, a=1)  # a=1: a gain of one, as no ReLU follows
@@ -70,7 +71,7 @@ class FeaturePyramid(nn.Module):
         self.strides = {f"p{2 + level}": 4 * 2**level for level in range(levels)}
         self.lateral, self.output = nn.ModuleDict(), nn.ModuleDict()
         for level in ("2", "3", "4", "5"):
-            self.lateral["p" + level] = nn.Conv2d(body.level_channels["c" + level], channels, 1)
+            self.lateral["p" + level] = Pointwise(body.level_channels["c" + level], channels)
             if "p" + level in self.strides:
                 self.output["p" + level] = nn.Conv2d(channels, channels, 3, padding=1)
         self.channels = channels

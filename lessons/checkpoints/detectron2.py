@@ -54,13 +54,17 @@ ADMITTED = {
 IGNORED = ("proposal_generator.anchor_generator.cell_anchors.", "pixel_mean", "pixel_std")
 
 
+class Refused(Exception):
+    """A pickle asks for something that is not admitted; the message names it."""
+
+
 class SafeUnpickler(pickle.Unpickler):
     """Reads arrays and plain containers; refuses whatever else a file asks for."""
 
     def find_class(self, module: str, name: str) -> Any:
         """The one hook through which a pickle reaches code."""
         if (module, name) not in ADMITTED:
-            raise pickle.UnpicklingError(f"{module}.{name}")
+            raise Refused(f"{module}.{name}")
         return super().find_class(module, name)
 
 
@@ -86,7 +90,7 @@ def read(path: str | Path) -> dict[str, Tensor]:
         raise DataError(
             f"{path} does not exist: download the checkpoint, or name the file you have."
         ) from None
-    except pickle.UnpicklingError as error:
+    except Refused as error:
         raise DataError(
             f"{path} asks for more than arrays to be loaded ({error}), which is refused: use the file as its "
             "authors published it."

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lessons.backbones import Pointwise
 from lessons.mask_rcnn.box_head import Regions
 from lessons.mask_rcnn.roi_align import Pooler, roi_align
 
@@ -35,7 +36,7 @@ class MaskHead(nn.Module):
             nn.Conv2d(before, after, 3, padding=1) for before, after in pairwise(widths)
         )
         self.up = nn.ConvTranspose2d(widths[-1], hidden, 2, stride=2)
-        self.masks = nn.Conv2d(hidden, classes, 1)
+        self.masks = Pointwise(hidden, classes)
         for layer in (*self.convs, self.up):
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
             nn.init.zeros_(layer.bias)

@@ -88,6 +88,7 @@ class MaskRCNN(Detector):
         losses = self.rpn.loss(anchors, [target["boxes"] for target in targets])
         proposals = [found.boxes for found in self.rpn.propose(anchors, batch.sizes)]
 
+        levels = by_channel(levels)
         regions = self.box_branch.choose(proposals, targets)
         corrected = self.box_branch(levels, strides, [one.boxes for one in regions])
         losses |= self.box_branch.loss(corrected, regions)
@@ -112,7 +113,9 @@ class MaskRCNN(Detector):
         """
         batch = self.prepare(images)
         levels = self.backbone(batch.tensor)
-        found = self.find_boxes(levels, batch)
+        proposals = self.propose(levels, batch)
+        levels = by_channel(levels)
+        found = self.find_boxes(levels, proposals, batch)
         masks = self.mask_branch.probabilities(
             levels,
             self.backbone.strides,
@@ -124,12 +127,16 @@ class MaskRCNN(Detector):
             for one, small, own, size in zip(found, masks, batch.sizes, sizes, strict=True)
         ]
 
-    def find_boxes(self, levels: dict[str, Tensor], batch: ImageBatch) -> list[Prediction]:
-        """Boxes, labels and scores of each image, in pixels of what the network saw."""
-        strides = self.backbone.strides
-        anchors = self.rpn(levels, strides, batch.padded_size)
-        proposals = [one.boxes for one in self.rpn.propose(anchors, batch.sizes)]
-        output = self.box_branch(levels, strides, proposals)
+    def propose(self, levels: dict[str, Tensor], batch: ImageBatch) -> list[Tensor]:
+        """Where something may be: boxes (P, 4) of each image, in pixels of what the network saw."""
+        anchors = self.rpn(levels, self.backbone.strides, batch.padded_size)
+        return [one.boxes for one in self.rpn.propose(anchors, batch.sizes)]
+
+    def find_boxes(
+        self, levels: dict[str, Tensor], proposals: Sequence[Tensor], batch: ImageBatch
+    ) -> list[Prediction]:
+        """What is there: boxes, labels and scores of each image, in pixels of what the network saw."""
+        output = self.box_branch(levels, self.backbone.strides, proposals)
         return self.box_branch.detect(output, proposals, batch.sizes, self.decoding)
 
     def place(
@@ -164,6 +171,11 @@ class MaskRCNN(Detector):
         quick = copy.deepcopy(self).eval().requires_grad_(False)
         quick.backbone = folded(quick.backbone)
         return quick.to(memory_format=torch.channels_last)
+
+
+def by_channel(levels: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The maps laid out channel by channel, as RoIAlign reads them: once, and not again in each branch."""
+    return {name: level.contiguous() for name, level in levels.items()}
 
 
 def without_crowds(target: Target) -> Target:

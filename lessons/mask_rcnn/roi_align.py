@@ -43,10 +43,13 @@ def roi_align(
 
     See `roi_align_by_hand` for the same, readable.
     """
-    boxes = [one.to(level.dtype) for one in boxes]
-    return torchvision_roi_align(
-        level, boxes, side, spatial_scale=scale, sampling_ratio=sampling_ratio or -1, aligned=aligned
+    # In half precision the box itself would be rounded: bfloat16 has nothing between 900 and 904.
+    wide = level.float() if level.dtype in (torch.float16, torch.bfloat16) else level
+    boxes = [one.to(wide.dtype) for one in boxes]
+    pooled = torchvision_roi_align(
+        wide, boxes, side, spatial_scale=scale, sampling_ratio=sampling_ratio or -1, aligned=aligned
     )
+    return pooled.to(level.dtype)
 
 
 def roi_align_by_hand(
@@ -56,7 +59,8 @@ def roi_align_by_hand(
     points, n = sampling_points(box, side, scale, sampling_ratio, aligned)  # (S · ny, S · nx, 2)
     samples = bilinear(level, points[..., 0], points[..., 1])  # (C, S · ny, S · nx)
     ny, nx = n
-    return samples.unflatten(2, (side, nx)).unflatten(1, (side, ny)).mean(dim=(2, 4))  # (C, S, S)
+    samples = samples.unflatten(2, (side, nx)).unflatten(1, (side, ny))  # (C, S, ny, S, nx)
+    return samples.sum(dim=(2, 4)) / max(ny * nx, 1)  # (C, S, S); a box without area may have no sample
 
 
 def sampling_points(

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lessons import boxes as box_geometry
+from lessons.backbones import Pointwise
 from lessons.errors import LessonsError
 from lessons.mask_rcnn.anchors import Anchors, Size
 from lessons.mask_rcnn.matching import NEGATIVE, POSITIVE, match, sample
@@ -29,8 +30,8 @@ class RPNHead(nn.Module):
     def __init__(self, channels: int, anchors: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
-        self.objectness = nn.Conv2d(channels, anchors, 1)
-        self.deltas = nn.Conv2d(channels, 4 * anchors, 1)
+        self.objectness = Pointwise(channels, anchors)
+        self.deltas = Pointwise(channels, 4 * anchors)
         for layer in self.children():
             nn.init.normal_(layer.weight, std=0.01)
             nn.init.zeros_(layer.bias)

@@ -4,14 +4,16 @@ The loop knows models only by their contract: images and targets in, a dict of l
 """
 
 from lessons.training.history import History
-from lessons.training.loop import Run, train, training_step
+from lessons.training.loop import Run, train
 from lessons.training.meters import Meter, time_left
 from lessons.training.recipe import Recipe
 from lessons.training.schedule import one_cycle, scheduler, warmup_and_steps
+from lessons.training.step import NotFiniteError, training_step
 
 __all__ = [
     "History",
     "Meter",
+    "NotFiniteError",
     "Recipe",
     "Run",
     "one_cycle",

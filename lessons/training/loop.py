@@ -6,13 +6,13 @@ log, checkpoint, evaluation                       what stands around it (`train`
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from tqdm.auto import tqdm
@@ -24,6 +24,7 @@ from lessons.training.drawing_lots import batches
 from lessons.training.history import History
 from lessons.training.meters import Meter, time_left
 from lessons.training.recipe import Recipe
+from lessons.training.step import NotFiniteError, moved, training_step, where_it_stopped
 
 Evaluation = Callable[[nn.Module], dict[str, float]]
 WHAT_MAY_CHANGE = (
@@ -129,11 +130,11 @@ def train(
         losses and evaluations of all iterations, those before a resumption included.
 
     Raises:
-        LessonsError: the losses are no longer finite; a checkpoint of another recipe; see also `Recipe`.
+        LessonsError: the losses are no longer finite (the sentence names the iteration and the images; the
+            checkpoints are from before); a checkpoint of another recipe; see also `Recipe`.
     """
     device = next(model.parameters()).device
-    if device.type == "cuda":  # on a CPU, too, it is faster, but some narrow convolutions crash (torch 2.15)
-        model.to(memory_format=torch.channels_last)
+    model.to(memory_format=torch.channels_last)
     folder = None if folder is None else Path(folder)
     run = Run.begin(model, recipe)
     if folder is not None:
@@ -147,14 +148,17 @@ def train(
         for images, targets in batches(dataset, augment, recipe, start=run.iteration):
             model.train()
             learning_rate = run.scheduler.get_last_lr()[0]
-            losses = training_step(
-                parallel,
-                *moved(images, targets, device),
-                run.optimiser,
-                run.scheduler,
-                clip=recipe.clip,
-                dtype=recipe.dtype(device),
-            )
+            try:
+                losses = training_step(
+                    parallel,
+                    *moved(images, targets, device),
+                    run.optimiser,
+                    run.scheduler,
+                    clip=recipe.clip,
+                    dtype=recipe.dtype(device),
+                )
+            except NotFiniteError as error:
+                raise LessonsError(where_it_stopped(error, run.iteration, targets, dataset, folder)) from None
             meter.update(sum(losses.values()))
             history.add_step(
                 {
@@ -178,65 +182,6 @@ def train(
                 _save(run, folder)
     model.eval()
     return history
-
-
-def training_step(
-    model: nn.Module,
-    images: Sequence[Tensor],
-    targets: Sequence[dict[str, Any]],
-    optimiser: Optimizer,
-    scheduler: LambdaLR,
-    *,
-    clip: float | None = None,
-    dtype: torch.dtype = torch.float32,
-) -> dict[str, float]:
-    """One iteration: forward, backward, clip, optimiser, scheduler.
-
-    Args:
-        clip: longest gradient; None: as it comes.
-        dtype: what convolutions are computed in; weights stay float32.
-
-    Returns:
-        the losses, averaged over all processes.
-
-    Raises:
-        LessonsError: a loss is infinite or not a number; the weights are those before the step.
-    """
-    kind = images[0].device.type
-    with torch.autocast(kind, dtype, enabled=dtype != torch.float32):
-        losses = model(images, targets)
-    optimiser.zero_grad(set_to_none=True)
-    sum(losses.values()).backward()
-    averages = average_over_processes(losses)
-    if not all(math.isfinite(value) for value in averages.values()):
-        raise LessonsError(
-            f"The losses are no longer finite ({averages}): choose a smaller learning_rate, or set clip."
-        )
-    if clip is not None:
-        nn.utils.clip_grad_norm_([p for group in optimiser.param_groups for p in group["params"]], clip)
-    optimiser.step()
-    scheduler.step()  # after the optimiser: the rate of the next iteration
-    return averages
-
-
-def average_over_processes(losses: dict[str, Tensor]) -> dict[str, float]:
-    """The losses of the whole batch, of which every process has seen its part; for the log."""
-    values = torch.stack([loss.detach().float() for loss in losses.values()])
-    averages = (processes.total(values) / processes.count()).tolist()
-    return dict(zip(losses, averages, strict=True))
-
-
-def moved(
-    images: Sequence[Tensor], targets: Sequence[dict[str, Any]], device: torch.device
-) -> tuple[list[Tensor], list[dict[str, Any]]]:
-    """Images, and the tensors of the targets, on another device."""
-
-    def move(value: Any) -> Any:
-        return value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
-
-    return [move(image) for image in images], [
-        {name: move(value) for name, value in target.items()} for target in targets
-    ]
 
 
 def _due(done: int, every: int, iterations: int) -> bool:
