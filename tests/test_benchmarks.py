@@ -166,4 +166,4 @@ def test_the_parts_do_their_work(monkeypatch):
     alone, together = solo.matrix_nms(80)(), solo.matrix_nms(1)()
     assert alone.shape == together.shape == (500,) and together.sum() < alone.sum() < 500 * 1.1 / 2
     with pytest.raises(AssertionError, match="not 100 of"):
-        solo._hundred([{"masks": torch.zeros(99, 1, 128, 192)}])
+        solo.hundred([{"masks": torch.zeros(99, 1, 128, 192)}])
