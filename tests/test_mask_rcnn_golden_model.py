@@ -274,9 +274,9 @@ def test_the_five_losses(step):
     losses, golden = step["losses"], step["golden"]
     assert losses.keys() == names.keys()
     for ours, theirs in names.items():
-        assert losses[ours].item() == pytest.approx(golden["meta"]["losses"][theirs], rel=3e-6), ours
-        assert losses[ours].item() == pytest.approx(float(golden[f"loss.{theirs}"]), rel=3e-6), ours
-    assert sum(losses.values()).item() == pytest.approx(float(golden["loss.total"]), rel=3e-6)
+        assert losses[ours].item() == pytest.approx(golden["meta"]["losses"][theirs], rel=1.5e-6), ours
+        assert losses[ours].item() == pytest.approx(float(golden[f"loss.{theirs}"]), rel=1.5e-6), ours
+    assert sum(losses.values()).item() == pytest.approx(float(golden["loss.total"]), rel=1.5e-6)
 
 
 def test_chance_is_asked_in_the_same_order(step):
