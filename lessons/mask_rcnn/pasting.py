@@ -24,8 +24,8 @@ def paste(masks: Tensor, boxes: Tensor, size: Size, threshold: float | None = 0.
     """(D, M, M) probabilities in boxes (D, 4) -> (D, H, W) bool: the probability is at least the threshold.
 
     A pixel's centre, seen from the box, falls between the centres of the small mask's pixels and takes their
-    mixture. Outside the small mask all is 0, so the probability fades out over half a mask pixel beyond its
-    outermost centres.
+    mixture. Outside the small mask all is 0, so from its outermost centres the probability fades out over one
+    mask pixel, half of it outside the box; one pixel outside the box it is cut off.
 
     Args:
         threshold: None gives the probabilities themselves, float32, in sixteen times the memory.
