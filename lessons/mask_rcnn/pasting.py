@@ -28,7 +28,7 @@ def paste(masks: Tensor, boxes: Tensor, size: Size, threshold: float | None = 0.
     mask pixel, half of it outside the box; one pixel outside the box it is cut off.
 
     Args:
-        threshold: None gives the probabilities themselves, float32, in sixteen times the memory.
+        threshold: None gives the probabilities themselves, float32, in four times the memory.
     """
     return _pasted(masks, boxes, size, threshold, _sampled)
 
