@@ -5,7 +5,6 @@ N     instances of one image
 H, W  height and width of the padded batch, multiples of 32
 """
 
-import copy
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -13,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from lessons.backbones import FeaturePyramid
-from lessons.backbones.folding import folded
 from lessons.data.batches import ImageBatch
 from lessons.data.transforms import IMAGENET_MEAN, IMAGENET_STD
 from lessons.detector import Detector, Size, Target
@@ -94,16 +92,6 @@ class SOLO(Detector):
             decode.plain(output, number, batch.padded_size, batch.sizes[number], size, self.decoding)
             for number, size in enumerate(sizes)
         ]
-
-    def for_inference(self) -> "SOLO":
-        """A copy in evaluation mode that gives the same objects in less time on a CPU.
-
-        Fixed normalisations are folded into convolutions, and maps lie with their channels together. It is
-        no longer the model of a checkpoint: train and save the original.
-        """
-        quick = copy.deepcopy(self).eval().requires_grad_(False)
-        quick.backbone = folded(quick.backbone)
-        return quick.to(memory_format=torch.channels_last)
 
     def pyramid(self, tensor: Tensor) -> list[Tensor]:
         """(B, 3, H, W) -> p2 ... p6, or what maps the backbone gives."""
