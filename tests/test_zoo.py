@@ -1,6 +1,7 @@
 """From a name to a model: the official numbers, small models, weights that are missing or wrong."""
 
 import hashlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from web_server import Server
 import lessons
 from lessons import configs, zoo
 from lessons.backbones import resnet_pyramid
-from lessons.checkpoints import backbone, ours
+from lessons.checkpoints import backbone, detectron2, ours
 from lessons.data import COCO_CATEGORY_IDS, COCO_CLASSES, VOC_CLASSES
 from lessons.errors import DataError, LessonsError
 from lessons.solo.decode import Decoding
@@ -90,8 +91,51 @@ def test_load_gives_the_official_numbers(family: str, kind: str, tmp_path: Path)
         assert (other <= ties).any(), (number, other.tolist())
 
 
-@pytest.mark.parametrize("name", configs.names())
-def test_every_config_builds_what_it_says(name: str):
+SOLOS = [name for name in configs.names() if "solo" in name]
+MASK_RCNNS = [name for name in configs.names() if name.startswith("mask-rcnn")]
+
+
+def test_every_config_is_of_a_family():
+    assert sorted(SOLOS + MASK_RCNNS) == configs.names() == lessons.names()
+
+
+@pytest.mark.parametrize("name", MASK_RCNNS)
+def test_every_mask_rcnn_builds_what_it_says(name: str):
+    config = configs.read(name)
+    with torch.device("meta"):
+        model = zoo.build(name)
+    Recipe(**config["training"])
+    zoo.augmentation(config["augmentation"])
+    assert model.name == name and len(model.classes) == model.classes_count
+    assert model.mask_branch.head.masks.out_channels == model.classes_count
+    assert len(model.rpn.anchors.sizes) == len(model.backbone.strides), "anchors for every level"
+    assert set(model.box_branch.pooler.levels) | set(model.mask_branch.pooler.levels) <= set(
+        model.backbone.strides
+    )
+    levels = {level: torch.zeros(1, 1, 2, 2) for level in model.backbone.strides}
+    assert len(model.rpn.anchors.of_levels(levels, model.backbone.strides, (128, 128))) == len(levels)
+    if "detectron2" in name:
+        manifest = json.loads(
+            (golden_solo.GOLDEN.parent / "detectron2" / "manifest_maskrcnn.json").read_text()
+        )
+        assert set(detectron2.LAYOUT.names(model).values()) == set(manifest)
+        recipe = Recipe(**config["training"])
+        assert (recipe.iterations, recipe.steps) == (270_000, (210_000, 250_000))
+        assert (recipe.warmup, recipe.warmup_ratio, recipe.learning_rate) == (1000, 0.001, 0.02)
+    if "simple" in name:
+        assert (model.rpn.anchors.per_place, list(model.backbone.strides)) == (9, ["c5"])
+    if "torchvision" in name:
+        assert (len(model.classes), model.classes[0], model.classes[11]) == (90, "person", "N/A")
+
+
+def test_a_table_that_extends_nothing_begins_anew():
+    merged = configs.merge({"a": {"x": 1, "y": 2}}, {"a": {"extends": False, "y": 3}})
+    assert merged == {"a": {"y": 3}}
+    assert configs.merge({"a": {"x": 1, "y": 2}}, {"a": {"y": 3}}) == {"a": {"x": 1, "y": 3}}
+
+
+@pytest.mark.parametrize("name", SOLOS)
+def test_every_solo_builds_what_it_says(name: str):
     config = configs.read(name)
     with torch.device("meta"):  # shapes without numbers
         model = zoo.build(name)
@@ -115,7 +159,7 @@ def test_every_config_builds_what_it_says(name: str):
 
 def test_the_official_schedules():
     epoch = -(-117_266 // 16)
-    for name in configs.names():
+    for name in SOLOS:
         config = configs.read(name)
         if "page" in config["weights"]:
             short = name.endswith("-1x")
@@ -196,7 +240,9 @@ def test_an_unknown_model_names_the_nearest():
     with pytest.raises(LessonsError, match=r"'solo-r51' is no model \(did you mean 'solo-r50'\?\)"):
         lessons.load("solo-r51")
     assert {"solo-mini", "decoupled-solo-mini", "solo-r50-1x", "solo-r50-3x"} <= set(lessons.names())
-    assert not any("rcnn" in name or "rend" in name for name in lessons.names())
+    assert {"mask-rcnn-mini", "mask-rcnn-r50-fpn-detectron2", "mask-rcnn-r50-fpn-torchvision"} <= set(
+        lessons.names()
+    )
 
 
 def test_classes_must_agree():
