@@ -11,6 +11,7 @@ from lessons.backbones import (
     Bottleneck,
     FeaturePyramid,
     FrozenBatchNorm2d,
+    Pointwise,
     ResNet,
     group_norm,
     norm_factory,
@@ -77,9 +78,9 @@ def test_norm_factory_knows_its_names_and_takes_functions():
     assert isinstance(norm_factory("frozen")(4), FrozenBatchNorm2d)
     assert isinstance(norm_factory("batch")(4), nn.BatchNorm2d)
     assert isinstance(norm_factory("group")(4), nn.GroupNorm)
-    without_eps = ResNet(18, partial(FrozenBatchNorm2d, eps=0.0), width=8)
-    assert without_eps.layer4[1].bn2.eps == 0.0
-    with pytest.raises(LessonsError, match=r"norm='layer'.*frozen, still, batch, group"):
+    for norm in (partial(FrozenBatchNorm2d, eps=0.0), "frozen-eps0"):
+        assert ResNet(18, norm, width=8).layer4[1].bn2.eps == 0.0
+    with pytest.raises(LessonsError, match=r"norm='layer'.*frozen, frozen-eps0, still, batch, group"):
         norm_factory("layer")
 
 
@@ -340,3 +341,31 @@ def test_the_accelerator_gives_the_processor_s_numbers():
     levels = backbone.to(accelerator())(images.to(accelerator()))
     for name, level in levels.items():
         assert (level.cpu() - expected[name]).abs().max() < 1e-2 * expected[name].abs().max()
+
+
+# ----------------------------------------------------------------------------------------- 1×1 convolutions
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("size", [(7, 10), (1, 1), (8, 8)])
+def test_a_pointwise_convolution_is_a_convolution_in_either_layout(stride, size):
+    torch.manual_seed(0)
+    pointwise = Pointwise(5, 3, stride)
+    plain = nn.Conv2d(5, 3, 1, stride)
+    plain.load_state_dict(pointwise.state_dict())
+    for layout in (torch.contiguous_format, torch.channels_last):
+        x = torch.randn(2, 5, *size).contiguous(memory_format=layout).requires_grad_()
+        y = x.detach().clone().requires_grad_()
+        ours, theirs = pointwise(x), plain(y)
+        assert torch.allclose(ours, theirs, atol=1e-6)
+        ours.square().sum().backward()
+        theirs.square().sum().backward()
+        assert torch.allclose(x.grad, y.grad, atol=1e-5)
+        assert torch.allclose(pointwise.weight.grad, plain.weight.grad, rtol=1e-4, atol=1e-5)
+        pointwise.zero_grad(), plain.zero_grad()
+
+
+def test_a_pointwise_convolution_of_no_region_has_a_gradient_of_zero():
+    pointwise = Pointwise(4, 2).to(memory_format=torch.channels_last)
+    pointwise(torch.zeros(0, 4, 14, 14)).sum().backward()
+    assert pointwise.weight.grad is not None and not pointwise.weight.grad.any()

@@ -11,6 +11,7 @@ import torch
 from lessons import boxes
 from lessons.backbones import StillBatchNorm2d, slim_pyramid
 from lessons.checkpoints import solo as checkpoints
+from lessons.checkpoints import tensors
 from lessons.data.images import to_tensor
 from lessons.errors import DataError, LessonsError
 from lessons.solo.heads import DecoupledSOLOHead, DecoupledSOLOLightHead, SOLOHead
@@ -185,7 +186,7 @@ class Harmful:
 def test_files_that_are_no_checkpoint_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match=r"nothing\.pth does not exist"):
-        checkpoints.read(tmp_path / "nothing.pth")
+        tensors.read(tmp_path / "nothing.pth")
     (tmp_path / "text.pth").write_text("not found")
     (tmp_path / "empty.pth").write_bytes(b"")
     torch.save([1, 2], tmp_path / "list.pth")
@@ -197,7 +198,7 @@ def test_files_that_are_no_checkpoint_are_named(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "cut.pth").write_bytes(whole.read_bytes()[:2000])
     for name in ("text", "empty", "list", "numbers", "harmful", "pickle", "cut"):
         with pytest.raises(DataError, match=f"{name}.pth") as caught:
-            checkpoints.read(tmp_path / f"{name}.pth")
+            tensors.read(tmp_path / f"{name}.pth")
         assert "\n" not in str(caught.value)
     assert not (tmp_path / "harm").exists(), "nothing in a file is executed"
 

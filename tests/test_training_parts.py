@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lessons.errors import LessonsError
-from lessons.training import Meter, Recipe, one_cycle, time_left, train, training_step, warmup_and_steps
+from lessons.training import (
+    Meter,
+    Recipe,
+    checkpoint,
+    one_cycle,
+    time_left,
+    train,
+    training_step,
+    warmup_and_steps,
+)
 from lessons.training.drawing_lots import Augmented, Lots, batches
 from lessons.training.history import History
 from tests.tiny_training import Classifier, Pictures, brighter, recipe
@@ -130,6 +139,28 @@ def test_an_endless_loss_stops_the_run_before_the_weights_are_spoilt():
         train(model, Pictures(), recipe(3), progress=False)
     for parameter, old in zip(model.parameters(), before, strict=True):
         assert torch.equal(parameter, old)
+
+
+def test_a_run_that_stops_says_where_and_keeps_the_last_good_checkpoint(tmp_path):
+    class Later(Classifier):
+        calls = 0
+
+        def forward(self, images, targets):
+            self.calls += 1
+            losses = super().forward(images, targets)
+            return {name: loss * (float("nan") if self.calls == 5 else 1) for name, loss in losses.items()}
+
+    data = Pictures()
+    data.ids = [f"picture_{number}" for number in range(16)]
+    with pytest.raises(LessonsError) as stopped:
+        train(Later(), data, recipe(9, save_every=2), folder=tmp_path, progress=False)
+    sentence = str(stopped.value)
+    drawn = next(iter(batches(data, None, recipe(9), start=4)))[1]
+    names = ", ".join(f"picture_{target['image_id']}" for target in drawn)
+    assert sentence.startswith(f"Iteration 4, images {names}: The losses are no longer finite")
+    kept = checkpoint.newest(tmp_path)
+    assert str(kept) in sentence and checkpoint.load(kept)["iteration"] == 4
+    assert all(weight.isfinite().all() for weight in checkpoint.load(kept)["model"].values())
 
 
 def test_half_precision_keeps_weights_in_float32():
