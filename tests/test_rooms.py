@@ -18,6 +18,7 @@ FLOORS = [
     ["backbones"],
     ["detector"],
     ["solo", "mask_rcnn"],
+    ["point_rend"],
     ["training"],
     ["evaluation"],
     ["checkpoints", "registry"],

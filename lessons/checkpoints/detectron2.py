@@ -187,3 +187,27 @@ LAYOUT = Layout(
         "box_branch.head.category.bias": _background_first,
     },
 )
+
+
+def _point_rend_rules() -> tuple[tuple[str, str], ...]:
+    end = r"\.(?P<end>weight|bias)"
+    layers = [
+        (
+            rf"mask_branch\.point\.layers\.{number}{end}",
+            f"roi_heads.mask_head.point_head.fc{number + 1}.{{end}}",
+        )
+        for number in range(3)
+    ]
+    return (
+        (
+            rf"mask_branch\.coarse\.reduce{end}",
+            "roi_heads.mask_head.coarse_head.reduce_spatial_dim_conv.{end}",
+        ),
+        (rf"mask_branch\.coarse\.(?P<layer>fc\d){end}", "roi_heads.mask_head.coarse_head.{layer}.{end}"),
+        (rf"mask_branch\.coarse\.masks{end}", "roi_heads.mask_head.coarse_head.prediction.{end}"),
+        *layers,
+        (rf"mask_branch\.point\.masks{end}", "roi_heads.mask_head.point_head.predictor.{end}"),
+    )
+
+
+POINT_REND = Layout("detectron2's PointRend", (*_rules(), *_point_rend_rules()), LAYOUT.turns)

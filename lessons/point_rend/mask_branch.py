@@ -1,0 +1,156 @@
+"""PointRend's mask branch: it stands where Mask R-CNN has `MaskBranch`, and everything else is Mask R-CNN.
+
+R   regions: positive proposals in training, detected boxes in testing
+C   classes
+P   points in a region
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lessons.mask_rcnn.box_head import Regions
+from lessons.mask_rcnn.mask_head import Target, mask_targets, of_own_class
+from lessons.point_rend.heads import CoarseHead, PointHead
+from lessons.point_rend.points import (
+    fine_features,
+    point_labels,
+    point_sample,
+    regular_grid,
+    to_image,
+    training_points,
+)
+from lessons.point_rend.subdivision import Step, subdivide
+
+
+class PointRendBranch(nn.Module):
+    """Coarse head, point head; two losses in training, subdivision in testing.
+
+    Args:
+        channels: of the maps. classes: C. hidden: of the coarse head. point_hidden: of the point head.
+        levels: the maps that are read; p2 for boxes of any size.
+        side: of the coarse mask. points, oversample, importance: N, k, β of `training_points`.
+        steps, step_points: of `subdivide`.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        classes: int,
+        *,
+        hidden: int = 1024,
+        point_hidden: int = 256,
+        levels: Sequence[str] = ("p2",),
+        side: int = 7,
+        points: int = 196,
+        oversample: float = 3.0,
+        importance: float = 0.75,
+        steps: int = 5,
+        step_points: int = 784,
+    ) -> None:
+        super().__init__()
+        self.coarse = CoarseHead(channels * len(levels), classes, side, hidden)
+        self.point = PointHead(channels * len(levels), classes, point_hidden)
+        self.levels, self.side = tuple(levels), side
+        self.points, self.oversample, self.importance = points, oversample, importance
+        self.steps, self.step_points = steps, step_points
+
+    def coarse_masks(
+        self, levels: Mapping[str, Tensor], strides: Mapping[str, int], boxes: Sequence[Tensor]
+    ) -> Tensor:
+        """Logits (R, C, s, s), from the maps at a regular grid of 2s × 2s points of each box."""
+        count = sum(len(one) for one in boxes)
+        grid = regular_grid(count, 2 * self.side, boxes[0].device)
+        pooled = self._fine(levels, strides, boxes, grid)  # (R, channels, 4s²)
+        return self.coarse(pooled.unflatten(2, (2 * self.side, 2 * self.side)))
+
+    def answer(
+        self,
+        levels: Mapping[str, Tensor],
+        strides: Mapping[str, int],
+        boxes: Sequence[Tensor],
+        coarse: Tensor,
+        points: Tensor,
+    ) -> Tensor:
+        """Logits (R, C, P) at points (R, P, 2) relative to the boxes."""
+        return self.point(self._fine(levels, strides, boxes, points), point_sample(coarse, points))
+
+    def loss(
+        self,
+        levels: Mapping[str, Tensor],
+        strides: Mapping[str, int],
+        regions: Sequence[Regions],
+        targets: Sequence[Target],
+    ) -> dict[str, Tensor]:
+        """loss_mask of the coarse masks and loss_mask_point of the points, () float32 both.
+
+        Args:
+            regions: of each image, positives only, with boxes as the box branch corrects them; there may be
+                none at all.
+        """
+        boxes = [one.boxes for one in regions]
+        labels = torch.cat([one.labels for one in regions])
+        coarse = self.coarse_masks(levels, strides, boxes)  # (R, C, s, s)
+        with torch.no_grad():
+            points = training_points(coarse, labels, self.points, self.oversample, self.importance)
+        own = of_own_class(coarse, labels).float()  # (R, s, s)
+        own_points = of_own_class(
+            self.answer(levels, strides, boxes, coarse, points), labels
+        ).float()  # (R, P)
+        if len(labels) == 0:
+            return {"loss_mask": own.sum(), "loss_mask_point": own_points.sum()}  # gradients of zero
+        truth = [
+            mask_targets(target["masks"], one.objects, one.boxes, self.side)
+            for one, target in zip(regions, targets, strict=True)
+        ]
+        image_points = to_image(points, torch.cat(boxes)).split([len(one) for one in boxes])
+        on_object = [
+            point_labels(target["masks"].to(one.objects.device)[one.objects], where)
+            for one, target, where in zip(regions, targets, image_points, strict=True)
+        ]
+        return {
+            "loss_mask": F.binary_cross_entropy_with_logits(own, torch.cat(truth)),
+            "loss_mask_point": F.binary_cross_entropy_with_logits(own_points, torch.cat(on_object)),
+        }
+
+    @torch.no_grad()
+    def probabilities(
+        self,
+        levels: Mapping[str, Tensor],
+        strides: Mapping[str, int],
+        boxes: Sequence[Tensor],
+        labels: Sequence[Tensor],
+    ) -> list[Tensor]:
+        """Of each image (D, s, s) in [0, 1]: for every detected box the mask of its class."""
+        together = torch.cat(list(labels))
+        logits, _ = self.subdivision(levels, strides, boxes, together)
+        return list(of_own_class(logits, together).float().sigmoid().split([len(one) for one in boxes]))
+
+    def subdivision(
+        self,
+        levels: Mapping[str, Tensor],
+        strides: Mapping[str, int],
+        boxes: Sequence[Tensor],
+        labels: Tensor,
+    ) -> tuple[Tensor, list[Step]]:
+        """Logits (R, C, s, s) of the boxes' masks, and the steps that led there; see `subdivide`."""
+        coarse = self.coarse_masks(levels, strides, boxes)
+        return subdivide(
+            lambda points: self.answer(levels, strides, boxes, coarse, points),
+            labels,
+            self.side,
+            self.steps,
+            self.step_points,
+        )
+
+    def _fine(
+        self,
+        levels: Mapping[str, Tensor],
+        strides: Mapping[str, int],
+        boxes: Sequence[Tensor],
+        points: Tensor,
+    ) -> Tensor:
+        maps = [levels[name] for name in self.levels]
+        return fine_features(maps, [strides[name] for name in self.levels], boxes, points)
