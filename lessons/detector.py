@@ -1,4 +1,4 @@
-"""What all families have in common: pictures in; losses, or objects, out. See the contracts in the README.
+"""What all families have in common: pictures in; losses, or objects, out.
 
 N      objects of one image
 h, w   height and width of one image
