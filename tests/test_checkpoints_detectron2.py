@@ -18,6 +18,7 @@ from lessons.mask_rcnn.box_head import BoxBranch
 from lessons.mask_rcnn.mask_head import MaskBranch
 from lessons.mask_rcnn.model import MaskRCNN
 from lessons.mask_rcnn.rpn import RPN
+from lessons.point_rend.mask_branch import PointRendBranch
 
 CATEGORY = "roi_heads.box_predictor.cls_score"
 STEM = "backbone.bottom_up.stem.conv1"
@@ -292,3 +293,55 @@ def test_numbers_of_half_precision_are_read(model, entries, tmp_path):
     assert model.rpn.head.conv.weight.dtype == torch.float32
     expected = entries["proposal_generator.rpn_head.conv.weight"].astype(np.float32)
     assert np.array_equal(model.rpn.head.conv.weight.detach().numpy(), expected)
+
+
+# ----------------------------------------------------------------------------------------------- PointRend
+
+GENERATIONS = {  # of key names: what today's are called in each
+    "January 2020": (
+        ("roi_heads.mask_head.coarse_head.fc", "roi_heads.mask_coarse_head.coarse_mask_fc"),
+        ("roi_heads.mask_head.coarse_head.", "roi_heads.mask_coarse_head."),
+        ("roi_heads.mask_head.point_head.", "roi_heads.mask_point_head."),
+    ),
+    "November 2020": (
+        ("roi_heads.mask_head.coarse_head.fc", "roi_heads.mask_head.coarse_head.coarse_mask_fc"),
+    ),
+    "April 2021": (),
+}
+
+
+@pytest.fixture(scope="module")
+def point_rend() -> MaskRCNN:
+    backbone = resnet_pyramid(50, width=4, channels=16, stride_in_1x1=True)
+    branches = BoxBranch(16, 5, hidden=32), PointRendBranch(16, 5, hidden=32, point_hidden=16)
+    return MaskRCNN(backbone, RPN(16), *branches)
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_point_rend_files_of_three_generations(generation: str, point_rend: MaskRCNN, tmp_path):
+    draw, state = np.random.default_rng(0), point_rend.state_dict()
+    expected, entries = {}, {}
+    for ours, theirs in detectron2.LAYOUT.names(point_rend).items():
+        entry = draw.standard_normal(tuple(state[ours].shape)).astype(np.float32)
+        if ours.startswith("mask_branch"):
+            expected[ours] = entry
+        for today, then in GENERATIONS[generation]:
+            theirs = theirs.replace(today, then)
+        entries[theirs] = entry
+    mask_names = [name for name in entries if ".mask" in name]
+    assert len(mask_names) == 16 and any("coarse_mask_fc1" in name for name in mask_names) == (
+        generation != "April 2021"
+    )
+    detectron2.load(point_rend, official_file(tmp_path / "a.pkl", entries))
+    assert len(expected) == 16
+    for name, entry in expected.items():
+        assert np.array_equal(point_rend.state_dict()[name].numpy(), entry), name
+
+
+def test_a_point_rend_file_is_no_mask_rcnn(model: MaskRCNN, point_rend: MaskRCNN, tmp_path):
+    state = point_rend.state_dict()
+    entries = {theirs: state[ours].numpy() for ours, theirs in detectron2.LAYOUT.names(point_rend).items()}
+    before = copied(model)
+    with pytest.raises(DataError, match=r"coarse_head|mask_fcn1"):
+        detectron2.load(model, official_file(tmp_path / "a.pkl", entries))
+    assert unchanged(model, before)

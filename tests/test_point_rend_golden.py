@@ -50,8 +50,16 @@ def model() -> MaskRCNN:
         mean=(0.485, 0.456, 0.406),
         mask_boxes="decoded",
     )
-    detectron2.POINT_REND.put(built, entries, "the recording")
+    detectron2.LAYOUT.put(built, entries, "the recording")
     return built.eval()
+
+
+@pytest.fixture(scope="module")
+def fast(model: MaskRCNN) -> MaskRCNN:
+    """As `lessons.load` gives it: folded, and with the fast mask branch."""
+    quick = model.for_inference()
+    assert not isinstance(quick.mask_branch, PointRendBranch)
+    return quick
 
 
 # ----------------------------------------------------------------------------------------------- operators
@@ -175,6 +183,30 @@ def test_pictures_to_masks(model, case):
         assert (one["masks"] ^ theirs).flatten(1).sum(dim=1).max() <= 1, "one pixel may be a tie"
 
 
+@pytest.mark.parametrize(
+    "case", ["pointrend_inference", "pointrend_inference_batch", "pointrend_inference_no_detections"]
+)
+@torch.no_grad()
+def test_the_fast_form_from_pictures_to_masks(fast, case):
+    golden = load(case)
+    meta = golden["meta"]
+    fast.decoding = Detecting(meta["SCORE_THRESH_TEST"], max_detections=meta["DETECTIONS_PER_IMAGE"])
+    pictures = [official.rgb(official.picture(*entry)) for entry in meta["images"]]
+    images = [with_pillow(picture, meta["MIN_SIZE_TEST"], meta["MAX_SIZE_TEST"]) for picture in pictures]
+    found = fast.detect(images, [picture.shape[:2] for picture in pictures])
+    for number, one in enumerate(found):
+        size = pictures[number].shape[:2]
+        assert one["masks"].shape == (len(golden[f"im{number}.boxes"]), *size)
+        if len(one["masks"]) == 0:
+            continue
+        assert np.abs(one["boxes"].numpy() - golden[f"im{number}.boxes"]).max() < 1e-5 * max(size)
+        assert np.abs(one["scores"].numpy() - golden[f"im{number}.scores"]).max() < 3e-5
+        assert np.array_equal(one["labels"].numpy() - 1, golden[f"im{number}.classes"])
+        rles = [{"size": list(size), "counts": bytes(counts)} for counts in golden[f"im{number}.rle"]]
+        theirs = mask_geometry.decode_rle(rles, tuple(size))
+        assert mask_geometry.iou(one["masks"], theirs).diagonal().min() >= 0.99
+
+
 def test_a_training_step(model):
     golden = load("pointrend_training")
     meta = golden["meta"]
@@ -201,7 +233,7 @@ def test_a_training_step(model):
     for ours, theirs in names.items():
         assert losses[ours].item() == pytest.approx(meta["losses"][theirs], rel=1.5e-6), ours
     parameters = dict(model.named_parameters())
-    ours_of = {theirs: ours for ours, theirs in detectron2.POINT_REND.names(model).items()}
+    ours_of = {theirs: ours for ours, theirs in detectron2.LAYOUT.names(model).items()}
     for name, norm in zip(golden["grad.names"], golden["grad.norms"], strict=True):
         gradient = parameters[ours_of[str(name)]].grad
         assert gradient.double().norm().item() == pytest.approx(float(norm), rel=5e-5), name

@@ -93,10 +93,11 @@ def test_load_gives_the_official_numbers(family: str, kind: str, tmp_path: Path)
 
 SOLOS = [name for name in configs.names() if "solo" in name]
 MASK_RCNNS = [name for name in configs.names() if name.startswith("mask-rcnn")]
+POINT_RENDS = [name for name in configs.names() if name.startswith("point-rend")]
 
 
 def test_every_config_is_of_a_family():
-    assert sorted(SOLOS + MASK_RCNNS) == configs.names() == lessons.names()
+    assert sorted(SOLOS + MASK_RCNNS + POINT_RENDS) == configs.names() == lessons.names()
 
 
 @pytest.mark.parametrize("name", MASK_RCNNS)
@@ -126,6 +127,27 @@ def test_every_mask_rcnn_builds_what_it_says(name: str):
         assert (model.rpn.anchors.per_place, list(model.backbone.strides)) == (9, ["c5"])
     if "torchvision" in name:
         assert (len(model.classes), model.classes[0], model.classes[11]) == (90, "person", "N/A")
+
+
+@pytest.mark.parametrize("name", POINT_RENDS)
+def test_every_point_rend_is_its_mask_rcnn_with_another_mask_branch(name: str):
+    config, other = configs.read(name), configs.read(name.replace("point-rend", "mask-rcnn"))
+    assert config["training"] == other["training"] and config["test"] == other["test"]
+    for part in ("backbone", "rpn", "box_branch"):
+        assert config["model"][part] == other["model"][part]
+    with torch.device("meta"):
+        model = zoo.build(name)
+    branch = model.mask_branch
+    assert model.mask_boxes == "decoded" and branch.coarse.classes == model.classes_count
+    assert (branch.points, branch.oversample_ratio, branch.importance_sample_ratio) == (196, 3.0, 0.75)
+    if "detectron2" in name:
+        manifest = json.loads(
+            (golden_solo.GOLDEN.parent / "detectron2" / "manifest_pointrend.json").read_text()
+        )
+        state = model.state_dict()
+        names = detectron2.LAYOUT.names(model)
+        assert {theirs: list(state[ours].shape) for ours, theirs in names.items()} == manifest
+        assert branch.side * 2**branch.subdivision_steps == 224 and branch.subdivision_points == 784
 
 
 def test_a_table_that_extends_nothing_begins_anew():

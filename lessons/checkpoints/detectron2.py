@@ -17,12 +17,21 @@
     roi_heads.mask_head.deconv.weight               mask_branch.head.up.weight
     roi_heads.mask_head.predictor.weight            mask_branch.head.masks.weight
 
+and of PointRend, whose names have changed twice (`todays_names`):
+
+    roi_heads.mask_head.coarse_head.reduce_spatial_dim_conv.weight     mask_branch.coarse.reduce.weight
+    roi_heads.mask_head.coarse_head.fc1.weight                         mask_branch.coarse.fc1.weight
+    roi_heads.mask_head.coarse_head.prediction.weight                  mask_branch.coarse.masks.weight
+    roi_heads.mask_head.point_head.fc1.weight                          mask_branch.point.layers.0.weight
+    roi_heads.mask_head.point_head.predictor.weight                    mask_branch.point.masks.weight
+
 A file is a pickle of {"model": name -> array, "__author__": …}. A pickle can run any program, so it is read
 by an unpickler that admits NumPy arrays and plain containers, and nothing else.
 """
 
 import io
 import pickle
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -52,6 +61,12 @@ ADMITTED = {
 }
 # Entries of old files that today's models do not have.
 IGNORED = ("proposal_generator.anchor_generator.cell_anchors.", "pixel_mean", "pixel_std")
+# Names of PointRend's parts from January to November 2020, and those of the coarse head's layers until April
+# 2021, with what they are called today.
+RENAMED = (
+    (r"^roi_heads\.mask_(coarse|point)_head\.", r"roi_heads.mask_head.\1_head."),
+    (r"^(roi_heads\.mask_head\.coarse_head\.)coarse_mask_fc", r"\1fc"),
+)
 
 
 class Refused(Exception):
@@ -69,12 +84,12 @@ class SafeUnpickler(pickle.Unpickler):
 
 
 def load(model: nn.Module, path: str | Path) -> None:
-    """Put the weights of a model-zoo file into a `MaskRCNN`; all of them or none.
+    """Put the weights of a model-zoo file into a `MaskRCNN`, PointRend's too; all of them or none.
 
     Raises:
         DataError: the file is missing, damaged or refused, or is of another model.
     """
-    LAYOUT.put(model, completed(read(path)), path)
+    LAYOUT.put(model, completed(todays_names(read(path))), path)
 
 
 def read(path: str | Path) -> dict[str, Tensor]:
@@ -103,6 +118,16 @@ def read(path: str | Path) -> dict[str, Tensor]:
     if not isinstance(entries, Mapping) or not all(_is_array(entry) for entry in entries.values()):
         raise DataError(f"{path} holds no model of arrays: give a file of detectron2's model zoo (.pkl).")
     return {str(name): torch.from_numpy(np.array(entry)) for name, entry in entries.items()}
+
+
+def todays_names(entries: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The entries of a PointRend file of any age by the names of today's models; others as they are."""
+    renamed = {}
+    for name, entry in entries.items():
+        for old, new in RENAMED:
+            name = re.sub(old, new, name)
+        renamed[name] = entry
+    return renamed
 
 
 def completed(entries: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -178,17 +203,6 @@ def _reversed_colours(entry: Tensor) -> Tensor:
     return entry.flip(1) if entry.ndim == 4 else entry
 
 
-LAYOUT = Layout(
-    "detectron2's Mask R-CNN",
-    _rules(),
-    {
-        "backbone.body.conv1.weight": _reversed_colours,
-        "box_branch.head.category.weight": _background_first,
-        "box_branch.head.category.bias": _background_first,
-    },
-)
-
-
 def _point_rend_rules() -> tuple[tuple[str, str], ...]:
     end = r"\.(?P<end>weight|bias)"
     layers = [
@@ -210,4 +224,12 @@ def _point_rend_rules() -> tuple[tuple[str, str], ...]:
     )
 
 
-POINT_REND = Layout("detectron2's PointRend", (*_rules(), *_point_rend_rules()), LAYOUT.turns)
+LAYOUT = Layout(
+    "detectron2's model zoo",
+    (*_rules(), *_point_rend_rules()),
+    {
+        "backbone.body.conv1.weight": _reversed_colours,
+        "box_branch.head.category.weight": _background_first,
+        "box_branch.head.category.bias": _background_first,
+    },
+)

@@ -127,6 +127,10 @@ class MaskBranch(nn.Module):
         own = of_own_class(logits, torch.cat(list(labels))).float().sigmoid()  # (R, M, M)
         return list(own.split([len(one) for one in boxes]))
 
+    def for_inference(self) -> "MaskBranch":
+        """The branch as `Detector.for_inference` wants it: there is no quicker form."""
+        return self
+
 
 def of_own_class(logits: Tensor, labels: Tensor) -> Tensor:
     """Of every region's masks (R, C, M, M) the one of its label, from 1 on: (R, M, M)."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from lessons.mask_rcnn.box_head import Regions
 from lessons.mask_rcnn.mask_head import Target, mask_targets, of_own_class
+from lessons.point_rend.fast import QuickPointRendBranch
 from lessons.point_rend.heads import CoarseHead, PointHead
 from lessons.point_rend.points import (
     fine_features,
@@ -31,8 +32,9 @@ class PointRendBranch(nn.Module):
     Args:
         channels: of the maps. classes: C. hidden: of the coarse head. point_hidden: of the point head.
         levels: the maps that are read; p2 for boxes of any size.
-        side: of the coarse mask. points, oversample, importance: N, k, β of `training_points`.
-        steps, step_points: of `subdivide`.
+        side: of the coarse mask. points, oversample_ratio, importance_sample_ratio: N, k, β of
+            `training_points`.
+        subdivision_steps, subdivision_points: steps and N of `subdivide`.
     """
 
     def __init__(
@@ -45,17 +47,18 @@ class PointRendBranch(nn.Module):
         levels: Sequence[str] = ("p2",),
         side: int = 7,
         points: int = 196,
-        oversample: float = 3.0,
-        importance: float = 0.75,
-        steps: int = 5,
-        step_points: int = 784,
+        oversample_ratio: float = 3.0,
+        importance_sample_ratio: float = 0.75,
+        subdivision_steps: int = 5,
+        subdivision_points: int = 784,
     ) -> None:
         super().__init__()
         self.coarse = CoarseHead(channels * len(levels), classes, side, hidden)
         self.point = PointHead(channels * len(levels), classes, point_hidden)
         self.levels, self.side = tuple(levels), side
-        self.points, self.oversample, self.importance = points, oversample, importance
-        self.steps, self.step_points = steps, step_points
+        self.points = points
+        self.oversample_ratio, self.importance_sample_ratio = oversample_ratio, importance_sample_ratio
+        self.subdivision_steps, self.subdivision_points = subdivision_steps, subdivision_points
 
     def coarse_masks(
         self, levels: Mapping[str, Tensor], strides: Mapping[str, int], boxes: Sequence[Tensor]
@@ -94,7 +97,9 @@ class PointRendBranch(nn.Module):
         labels = torch.cat([one.labels for one in regions])
         coarse = self.coarse_masks(levels, strides, boxes)  # (R, C, s, s)
         with torch.no_grad():
-            points = training_points(coarse, labels, self.points, self.oversample, self.importance)
+            points = training_points(
+                coarse, labels, self.points, self.oversample_ratio, self.importance_sample_ratio
+            )
         own = of_own_class(coarse, labels).float()  # (R, s, s)
         own_points = of_own_class(
             self.answer(levels, strides, boxes, coarse, points), labels
@@ -141,9 +146,13 @@ class PointRendBranch(nn.Module):
             lambda points: self.answer(levels, strides, boxes, coarse, points),
             labels,
             self.side,
-            self.steps,
-            self.step_points,
+            self.subdivision_steps,
+            self.subdivision_points,
         )
+
+    def for_inference(self) -> QuickPointRendBranch:
+        """The same masks in less time and memory; see `lessons.point_rend.fast`."""
+        return QuickPointRendBranch(self)
 
     def _fine(
         self,

@@ -50,23 +50,27 @@ def uncertainty(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def training_points(
-    coarse: Tensor, labels: Tensor, count: int, oversample: float = 3.0, importance: float = 0.75
+    coarse: Tensor,
+    labels: Tensor,
+    count: int,
+    oversample_ratio: float = 3.0,
+    importance_sample_ratio: float = 0.75,
 ) -> Tensor:
     """Points to learn from: most of them where the coarse mask is uncertain, the rest anywhere. (R, count, 2)
 
-    k · N random candidates (k is `oversample`); of these the β · N most uncertain (β is `importance`); and
-    (1 - β) · N further random ones. The logits are read at the candidates first, and the uncertainty taken
-    there: halfway between the logits -1 and +1 it is highest, and a map of uncertainties, -1 at both, would
-    not show it.
+    k · N random candidates (k is `oversample_ratio`); of these the β · N most uncertain (β is
+    `importance_sample_ratio`); and (1 - β) · N further random ones. The logits are read at the candidates
+    first, and the uncertainty taken there: halfway between the logits -1 and +1 it is highest, and a map of
+    uncertainties, -1 at both, would not show it.
 
     Args:
         coarse: (R, C, h, w) logits. labels: see `uncertainty`. count: N.
 
     Source: section 3.2. Chance comes from torch's global generator.
     """
-    candidates = torch.rand(len(coarse), int(count * oversample), 2, device=coarse.device)  # (R, kN, 2)
+    candidates = torch.rand(len(coarse), int(count * oversample_ratio), 2, device=coarse.device)  # (R, kN, 2)
     doubt = uncertainty(point_sample(coarse, candidates), labels)[:, 0]  # (R, kN)
-    important = int(importance * count)
+    important = int(importance_sample_ratio * count)
     index = doubt.topk(important, dim=1).indices  # (R, βN)
     chosen = candidates.gather(1, index[..., None].expand(-1, -1, 2))  # (R, βN, 2)
     if important == count:

@@ -12,6 +12,7 @@ from lessons.mask_rcnn.mask_head import MaskBranch
 from lessons.mask_rcnn.model import MaskRCNN
 from lessons.mask_rcnn.roi_align import Pooler
 from lessons.mask_rcnn.rpn import RPN
+from lessons.point_rend.mask_branch import PointRendBranch
 from lessons.registry import Registry
 from lessons.solo.heads import DecoupledSOLOHead, DecoupledSOLOLightHead, SOLOHead
 from lessons.solo.model import SOLO
@@ -21,6 +22,7 @@ for part in (
     *(resnet_c5, resnet_pyramid, slim_c5, slim_pyramid),
     *(SOLO, SOLOHead, DecoupledSOLOHead, DecoupledSOLOLightHead),
     *(MaskRCNN, RPN, Anchors, BoxBranch, MaskBranch, Pooler),
+    PointRendBranch,
 ):
     MODELS.register(part)
 
