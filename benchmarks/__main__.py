@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 import torch
 
-from benchmarks import data_loading, mask_rcnn, solo
+from benchmarks import data_loading, mask_rcnn, point_rend, solo
 from benchmarks.measure import surroundings
 from lessons.errors import LessonsError
 
-TABLES = ("data", "solo", "mask-rcnn")
+TABLES = ("data", "solo", "mask-rcnn", "point-rend")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _solo(options)
     if "mask-rcnn" in tables:
         _mask_rcnn(options)
+    if "point-rend" in tables:
+        _point_rend(options)
     return 0
 
 
@@ -70,6 +72,13 @@ def _mask_rcnn(options: argparse.Namespace) -> None:
         print(f"\n{mask_rcnn.training_steps(fewer, threads)}")
     print(f"\n{mask_rcnn.parts_of_a_step()}")
     print("\nResNet-50, 800×1216, 100 detections; a training step has 8 objects in each of two pictures.")
+
+
+def _point_rend(options: argparse.Namespace) -> None:
+    rounds = max(2, options.rounds // 2)
+    print(f"\n## PointRend: the fastest of {rounds} interleaved rounds, each model in its own process\n")
+    print(point_rend.beside_mask_rcnn(rounds, 1))
+    print("\nResNet-50, 800×1216, 100 detections; the same weights up to the mask branch, the same boxes.")
 
 
 if __name__ == "__main__":

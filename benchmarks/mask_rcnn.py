@@ -116,15 +116,16 @@ TRAINING = {
 
 def inference(rounds: int, threads: int, models: Mapping = INFERENCE) -> str:
     """Seconds, ratios and memory of one picture."""
-    return _beside(models, rounds, threads, f"{threads} thread(s), one picture", MEMORY_GOAL)
+    return beside(models, rounds, threads, f"{threads} thread(s), one picture", MEMORY_GOAL)
 
 
 def training_steps(rounds: int, threads: int, models: Mapping = TRAINING) -> str:
     """Seconds, ratios and memory of one training step."""
-    return _beside(models, rounds, threads, f"{threads} thread(s), a step with two pictures", None)
+    return beside(models, rounds, threads, f"{threads} thread(s), a step with two pictures", None)
 
 
-def _beside(models: Mapping, rounds: int, threads: int, head: str, memory_goal: float | None) -> str:
+def beside(models: Mapping, rounds: int, threads: int, head: str, memory_goal: float | None) -> str:
+    """Seconds, ratios to the first and memory of models, each in a process of its own."""
     apart = {name: Apart(make, threads) for name, (make, _) in models.items()}
     try:
         seconds = interleaved(apart, rounds)

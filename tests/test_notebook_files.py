@@ -156,6 +156,38 @@ def test_readme_must_list_a_lesson(tmp_path):
     assert len(found) == 1 and "02_b.ipynb" in found[0]
 
 
+def lesson_with(path: Path, text: str) -> Path:
+    notebook = good()
+    notebook.cells[0].source = text
+    nbformat.write(notebook, path)
+    return path
+
+
+def test_the_index_of_questions_names_every_heading_once(tmp_path):
+    one = lesson_with(
+        tmp_path / "01_a.ipynb",
+        "### Question 12: Why `two`?\ntext\n### Question 3, first half: Why | not?\n### Question A: none",
+    )
+    two = lesson_with(tmp_path / "02_b.ipynb", "### Question 12: Why two, again?\n### Question 0.1: no")
+    table = runner.index([one, two])
+    assert [answer.number for answer in runner.answers([one, two])] == [3, 12, 12]
+    third, twelfth = table.splitlines()[2:]
+    assert third.startswith(r"| 3. Why \| not? | [01](notebooks/01_a.ipynb#Question-3%2C-first-half%3A-Why-")
+    assert twelfth == (
+        "| 12. Why `two`? | [01](notebooks/01_a.ipynb#Question-12%3A-Why-two%3F), "
+        "[02](notebooks/02_b.ipynb#Question-12%3A-Why-two%2C-again%3F) |"
+    )
+    (tmp_path / "README.md").write_text(table, encoding="utf-8")
+    assert runner.out_of_date([one, two], tmp_path) == []
+    assert "index of questions" in runner.out_of_date([one], tmp_path)[0]
+
+
+def test_every_question_of_readers_is_answered_in_a_lesson():
+    lessons = [path for path in runner.find_notebooks() if path.parent.name != "solutions"]
+    assert {answer.number for answer in runner.answers(lessons)} == set(range(1, 41))
+    assert runner.out_of_date(lessons, runner.NOTEBOOKS.parent) == []
+
+
 def test_tidy_takes_widgets_and_bars_and_joins_streams():
     notebook = good()
     v4 = nbformat.v4

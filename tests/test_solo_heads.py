@@ -112,6 +112,24 @@ def test_one_image_does_not_change_another(head: type):
         assert torch.allclose(one[0], both[1], atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("head", "towers"), [(SOLOHead, ["mask_tower"]), (DecoupledSOLOHead, ["mask_tower_x", "mask_tower_y"])]
+)
+def test_coordinates_can_begin_louder(head: type, towers: list[str]):
+    torch.manual_seed(0)
+    plain = head(16, 16, 2, grids=[3], convolutions=2)
+    torch.manual_seed(0)
+    loud = head(16, 16, 2, grids=[3], convolutions=2, coordinate_gain=32.0)
+    first = {f"{name}.0.0.weight" for name in towers}
+    for (name, ours), theirs in zip(loud.state_dict().items(), plain.state_dict().values(), strict=True):
+        if name in first:
+            assert torch.equal(ours[:, :16], theirs[:, :16]) and torch.equal(
+                ours[:, 16:], 32 * theirs[:, 16:]
+            )
+        else:
+            assert torch.equal(ours, theirs), name
+
+
 def test_another_number_of_levels_is_refused():
     with pytest.raises(LessonsError, match="5 grids and got 4"):
         SOLOHead(**SMALL)(pyramid(64, 64)[:4])

@@ -12,6 +12,7 @@ def add(commands) -> None:
     command = add_command(commands, "notebooks", notebooks, text)
     command.add_argument("names", nargs="*", help="lessons to run, such as 01_voc_instances; none: all")
     command.add_argument("--check", action="store_true", help="run nothing, check the files as they are")
+    command.add_argument("--questions", action="store_true", help="run nothing, print the README's index")
 
 
 def doctor(options: argparse.Namespace) -> int:
@@ -24,6 +25,9 @@ def notebooks(options: argparse.Namespace) -> int:
     from lessons import runner
 
     names = options.names or None
+    if options.questions:
+        print(runner.index([path for path in runner.find_notebooks() if path.parent.name != "solutions"]))
+        return 0
     if not options.check:
         runner.run_lessons(names)
         return 0

@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 from lessons.errors import LessonsError
 from lessons.files import REPOSITORY, write_atomically
 from lessons.runner.hygiene import hygiene, missing_from_readme
+from lessons.runner.questions import out_of_date
 
 NOTEBOOKS = REPOSITORY / "notebooks"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -84,9 +85,9 @@ def check_lessons(names: Sequence[str] | None = None, folder: Path = NOTEBOOKS) 
     """What is wrong with the notebook files, one sentence each; nothing is run. Empty: all is well."""
     found = find_notebooks(names, folder)
     problems = [problem for path in found for problem in hygiene(path)]
-    return problems + missing_from_readme(
-        [path for path in found if path.parent.name != "solutions"], folder.parent
-    )
+    lessons = [path for path in found if path.parent.name != "solutions"]
+    problems += missing_from_readme(lessons, folder.parent)
+    return problems if names else problems + out_of_date(lessons, folder.parent)
 
 
 def execute(path: Path) -> NotebookNode:

@@ -17,6 +17,7 @@ column and the channel of its row.
 import math
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -83,6 +84,7 @@ class _Head(nn.Module):
         grids: Sequence[int] = GRIDS,
         convolutions: int = 7,
         halve_first: bool = True,
+        coordinate_gain: float = 1.0,
     ) -> None:
         super().__init__()
         if min(classes, convolutions, *grids) < 1:
@@ -96,6 +98,7 @@ class _Head(nn.Module):
         self.category = nn.Conv2d(channels, classes, 3, padding=1)
         self.add_mask_branch(channels_in, channels, convolutions)
         self.initialise()
+        self.amplify_coordinates(channels_in, coordinate_gain)
 
     def forward(self, features: Sequence[Tensor]) -> Output:
         """p2 ... p6, each (B, channels_in, ., .), -> the logits of all levels."""
@@ -131,12 +134,25 @@ class _Head(nn.Module):
                     nn.init.constant_(module.bias, -math.log((1 - PRIOR) / PRIOR))
 
 
+    @torch.no_grad()
+    def amplify_coordinates(self, channels_in: int, gain: float) -> None:
+        """Begin with larger weights for x and y, which else are one or two quiet voices among many channels.
+
+        A mask channel must tell one place from all others; with few pictures to learn from, how loud the
+        coordinates begin decides how soon it does.
+        """
+        for name, module in self.named_children():
+            if name.startswith("mask_tower"):
+                module[0][0].weight[:, channels_in:] *= gain
+
+
 class SOLOHead(_Head):
     """One mask channel per cell (section 3.2).
 
     Args:
         channels_in: of the pyramid. channels: of the two towers. classes: C. grids: S of each level.
-        convolutions: in each tower. halve_first: see `resize_levels`.
+        convolutions: in each tower. halve_first: see `resize_levels`. coordinate_gain: how many times larger
+            the weights of the coordinates begin; 1 in the paper.
     """
 
     def add_mask_branch(self, channels_in: int, channels: int, convolutions: int) -> None:
@@ -204,8 +220,9 @@ class DecoupledSOLOLightHead(_DecoupledHead):
         grids: Sequence[int] = GRIDS,
         convolutions: int = 4,
         halve_first: bool = True,
+        coordinate_gain: float = 1.0,
     ) -> None:
-        super().__init__(channels_in, channels, classes, grids, convolutions, halve_first)
+        super().__init__(channels_in, channels, classes, grids, convolutions, halve_first, coordinate_gain)
 
     def add_mask_branch(self, channels_in: int, channels: int, convolutions: int) -> None:
         super().add_mask_branch(channels_in, channels, convolutions)
