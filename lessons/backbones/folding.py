@@ -3,10 +3,12 @@
 import copy
 from itertools import pairwise
 
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_eval
 
 from lessons.backbones.norms import FrozenBatchNorm2d
+from lessons.backbones.resnet import Bottleneck
 
 
 def folded(module: nn.Module) -> nn.Module:
@@ -23,4 +25,27 @@ def folded(module: nn.Module) -> nn.Module:
             if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d | FrozenBatchNorm2d):
                 setattr(parent, first, fuse_conv_bn_eval(convolution, norm))
                 setattr(parent, second, nn.Identity())
+    for parent in list(module.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, Bottleneck) and isinstance(child.bn3, nn.Identity):
+                setattr(parent, name, FoldedBottleneck(child))
     return module.requires_grad_(False)
+
+
+class FoldedBottleneck(nn.Module):
+    """A bottleneck without normalisations, which adds its last product to the shortcut in place.
+
+    Where there is no convolution on the shortcut, the block's input is overwritten: nobody else reads what
+    lies between two blocks of a stage.
+    """
+
+    def __init__(self, block: Bottleneck) -> None:
+        super().__init__()
+        self.conv1, self.conv2, self.conv3 = block.conv1, block.conv2, block.conv3
+        self.downsample = block.downsample
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = F.relu(self.conv1(x), inplace=True)
+        out = F.relu(self.conv2(out), inplace=True)
+        beside = x if self.downsample is None else self.downsample(x)
+        return F.relu(self.conv3.add_to(beside, out), inplace=True)

@@ -23,6 +23,23 @@ class Pointwise(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         if x.device.type != "cpu" or not x.is_contiguous(memory_format=torch.channels_last):
             return super().forward(x)
+        return F.linear(self._pixels(x), self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
+
+    def add_to(self, total: Tensor, x: Tensor) -> Tensor:
+        """total + self(x), in the memory of `total` (B, C', h, w) where that is possible; for inference.
+
+        The product is added up where the sum is wanted: no map of its own is written and read again.
+        """
+        rows = total.permute(0, 2, 3, 1)  # (B, h, w, C')
+        if total.device.type != "cpu" or not rows.is_contiguous():
+            return total + self(x)
+        rows = rows.flatten(0, 2)  # (B · h · w, C'), the same memory
+        if self.bias is not None:
+            rows += self.bias
+        rows.addmm_(self._pixels(x).flatten(0, 2), self.weight.flatten(1).t())
+        return total
+
+    def _pixels(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, h, w, C), those that the stride meets."""
         down, across = self.stride
-        pixels = x[:, :, ::down, ::across].permute(0, 2, 3, 1)  # (B, h, w, C)
-        return F.linear(pixels, self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)  # (B, C', h, w)
+        return x[:, :, ::down, ::across].permute(0, 2, 3, 1)
