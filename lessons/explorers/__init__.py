@@ -13,6 +13,8 @@ from lessons.explorers.nms import draw_nms, nms_explorer
 from lessons.explorers.precision_recall import draw_precision_recall, precision_recall_explorer
 from lessons.explorers.pyramid import draw_pyramid_browser, pyramid_browser
 from lessons.explorers.roi_align import draw_roi_align, roi_align_explorer
+from lessons.explorers.subdivision import draw_subdivision, subdivision_explorer
+from lessons.explorers.training_points import draw_training_points, training_points_explorer
 
 __all__ = [
     "Explorer",
@@ -25,6 +27,8 @@ __all__ = [
     "draw_precision_recall",
     "draw_pyramid_browser",
     "draw_roi_align",
+    "draw_subdivision",
+    "draw_training_points",
     "explore",
     "grid_targets_browser",
     "instance_browser",
@@ -33,4 +37,6 @@ __all__ = [
     "precision_recall_explorer",
     "pyramid_browser",
     "roi_align_explorer",
+    "subdivision_explorer",
+    "training_points_explorer",
 ]

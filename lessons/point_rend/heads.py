@@ -1,4 +1,4 @@
-"""The two heads: a coarse mask of the whole box, and an answer for any point of it (PointRend, section 3.3).
+"""The two heads: a coarse mask of the whole box, and an answer for any point of it (PointRend, section 3.2).
 
 R   regions
 C   classes

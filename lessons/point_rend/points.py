@@ -66,7 +66,7 @@ def training_points(
     Args:
         coarse: (R, C, h, w) logits. labels: see `uncertainty`. count: N.
 
-    Source: section 3.2. Chance comes from torch's global generator.
+    Source: section 3.1. Chance comes from torch's global generator.
     """
     candidates = torch.rand(len(coarse), int(count * oversample_ratio), 2, device=coarse.device)  # (R, kN, 2)
     doubt = uncertainty(point_sample(coarse, candidates), labels)[:, 0]  # (R, kN)

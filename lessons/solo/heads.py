@@ -133,7 +133,6 @@ class _Head(nn.Module):
                 if module.bias is not None:  # a predictor: tower convolutions have none
                     nn.init.constant_(module.bias, -math.log((1 - PRIOR) / PRIOR))
 
-
     @torch.no_grad()
     def amplify_coordinates(self, channels_in: int, gain: float) -> None:
         """Begin with larger weights for x and y, which else are one or two quiet voices among many channels.
