@@ -166,7 +166,7 @@ def draw_difference(ax: Axes, run: Subdivided, step: int) -> None:
     for edge in ax.spines.values():
         edge.set(visible=True, color=palette.FAINT)
     ax.set_title(
-        f"{wrong:,} of {side**2:,} cells are not as if all were asked\nasked so far: {run.asked(step):,}, "
+        f"{wrong:,} of {side**2:,} cells differ\nasked so far: {run.asked(step):,}, "
         f"{run.asked(step) / side**2:.1%} of them"
     )
 
