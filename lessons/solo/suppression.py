@@ -90,14 +90,16 @@ def matrix_nms_by_label(
 
 def overlap_with_worse(masks: Tensor) -> Tensor:
     """IoU of each mask with every later one: (M, h, w) bool -> (M, M), 0 on and below the diagonal."""
-    area = mask_geometry.area(masks)  # (M,)
     shared = shared_with_worse(masks)
+    area = shared.diagonal()  # (M,), what a mask shares with itself
     union = area[:, None] + area - shared
     return (shared / union.clamp(min=1)).triu(diagonal=1)
 
 
 def shared_with_worse(masks: Tensor) -> Tensor:
-    """Pixels that each mask shares with every later one: (M, h, w) bool -> (M, M), exact above the diagonal.
+    """Pixels that each mask shares with itself and every later one: (M, h, w) bool -> (M, M).
+
+    What is below the diagonal means nothing.
 
     Each pair is counted once. And two masks go into one number: 1 where a pixel is the first one's, 4096
     where it is the second one's. One product then counts both, and as long as there are no more than 4095
