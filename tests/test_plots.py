@@ -308,3 +308,13 @@ def test_show_insists_on_a_caption_and_a_known_kind(displayed):
 
 def test_the_same_figure_gives_the_same_bytes():
     assert plots.render(plots.pipeline_map(3)) == plots.render(plots.pipeline_map(3))
+
+
+def test_a_notebook_stores_few_colours_and_a_file_all():
+    figure = plots.new_figure(3, 2)
+    figure.add_subplot().imshow(np.arange(3000).reshape(50, 60), cmap="viridis")
+    whole, few = plots.render(figure), plots.render(figure, few_colours=True)
+    pictures = [np.asarray(Image.open(io.BytesIO(file)).convert("RGB"), dtype=int) for file in (whole, few)]
+    counts = [len(np.unique(picture.reshape(-1, 3), axis=0)) for picture in pictures]
+    assert counts[0] > 256 >= counts[1] and len(few) < len(whole)
+    assert np.abs(pictures[0] - pictures[1]).mean() < 2, "and looks the same"

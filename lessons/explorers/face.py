@@ -64,7 +64,7 @@ class Explorer:
         """Draw the current state. An error is shown above the picture and raised, so that tests see it."""
         try:
             figure = self.draw(**self.state)
-            self.picture.value = render(figure, self.kind)
+            self.picture.value = render(figure, self.kind, few_colours=True)
             close(as_figure(figure))
         except Exception as error:
             self.error.value = f"<b>{type(error).__name__}</b>: {error}"

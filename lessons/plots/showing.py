@@ -59,8 +59,11 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor=palette.PAPER)
 
 
-def render(figure: Figure | Axes, kind: Kind = "plot") -> bytes:
+def render(figure: Figure | Axes, kind: Kind = "plot", *, few_colours: bool = False) -> bytes:
     """The figure as a file's bytes: PNG for plots (sharp lines), JPEG for photographs (a fifth of the size).
+
+    Args:
+        few_colours: a PNG of 256 colours: half of the bytes, which a notebook needs and a file does not.
 
     Raises:
         LessonsError: `kind` is neither "plot" nor "photo".
@@ -72,7 +75,7 @@ def render(figure: Figure | Axes, kind: Kind = "plot") -> bytes:
     if kind == "plot":
         # No software version and no date inside: the same figure gives the same bytes.
         figure.savefig(target, format="png", dpi=DPI, metadata={"Software": None})
-        return _with_palette(target)
+        return _with_palette(target) if few_colours else target.getvalue()
     figure.savefig(
         target,
         format="jpeg",
@@ -114,7 +117,7 @@ def show(
         raise LessonsError("show() needs a caption: write the sentence that says what to look at.")
     several = list(figures) if isinstance(figures, Sequence) else [figures]
     for figure in several:
-        bundle, metadata = image_bundle(render(figure, kind), caption, kind, width)
+        bundle, metadata = image_bundle(render(figure, kind, few_colours=True), caption, kind, width)
         display(bundle, metadata=metadata, raw=True)
         close(as_figure(figure))
     display({"text/markdown": f"*{caption.strip()}*", "text/plain": caption.strip()}, raw=True)
