@@ -157,17 +157,28 @@ def test_every_step_of_the_subdivision(model):
 # --------------------------------------------------------------------------------------------- whole model
 
 
-@pytest.mark.parametrize(
-    "case", ["pointrend_inference", "pointrend_inference_batch", "pointrend_inference_no_detections"]
-)
-@torch.no_grad()
-def test_pictures_to_masks(model, case):
-    golden = load(case)
-    meta = golden["meta"]
+CASES = ["pointrend_inference", "pointrend_inference_batch", "pointrend_inference_no_detections"]
+
+
+def detected(model: MaskRCNN, meta: dict) -> tuple[list[dict], list[np.ndarray]]:
+    """What a model finds in the pictures of a recording, and the pictures."""
     model.decoding = Detecting(meta["SCORE_THRESH_TEST"], max_detections=meta["DETECTIONS_PER_IMAGE"])
     pictures = [official.rgb(official.picture(*entry)) for entry in meta["images"]]
     images = [with_pillow(picture, meta["MIN_SIZE_TEST"], meta["MAX_SIZE_TEST"]) for picture in pictures]
-    found = model.detect(images, [picture.shape[:2] for picture in pictures])
+    return model.detect(images, [picture.shape[:2] for picture in pictures]), pictures
+
+
+def recorded_masks(golden: dict, number: int, size: tuple[int, int]) -> torch.Tensor:
+    """The masks (D, *size) bool of picture `number`."""
+    rles = [{"size": list(size), "counts": bytes(counts)} for counts in golden[f"im{number}.rle"]]
+    return mask_geometry.decode_rle(rles, tuple(size))
+
+
+@pytest.mark.parametrize("case", CASES)
+@torch.no_grad()
+def test_pictures_to_masks(model, case):
+    golden = load(case)
+    found, pictures = detected(model, golden["meta"])
     for number, one in enumerate(found):
         boxes, scores = golden[f"im{number}.boxes"], golden[f"im{number}.scores"]
         assert len(one["boxes"]) == len(boxes)
@@ -177,23 +188,15 @@ def test_pictures_to_masks(model, case):
         assert np.abs(one["boxes"].numpy() - boxes).max() < 5e-4
         assert np.abs(one["scores"].numpy() - scores).max() < 1e-5
         assert np.array_equal(one["labels"].numpy() - 1, golden[f"im{number}.classes"])
-        size = list(pictures[number].shape[:2])
-        rles = [{"size": size, "counts": bytes(counts)} for counts in golden[f"im{number}.rle"]]
-        theirs = mask_geometry.decode_rle(rles, tuple(size))
+        theirs = recorded_masks(golden, number, pictures[number].shape[:2])
         assert (one["masks"] ^ theirs).flatten(1).sum(dim=1).max() <= 1, "one pixel may be a tie"
 
 
-@pytest.mark.parametrize(
-    "case", ["pointrend_inference", "pointrend_inference_batch", "pointrend_inference_no_detections"]
-)
+@pytest.mark.parametrize("case", CASES)
 @torch.no_grad()
 def test_the_fast_form_from_pictures_to_masks(fast, case):
     golden = load(case)
-    meta = golden["meta"]
-    fast.decoding = Detecting(meta["SCORE_THRESH_TEST"], max_detections=meta["DETECTIONS_PER_IMAGE"])
-    pictures = [official.rgb(official.picture(*entry)) for entry in meta["images"]]
-    images = [with_pillow(picture, meta["MIN_SIZE_TEST"], meta["MAX_SIZE_TEST"]) for picture in pictures]
-    found = fast.detect(images, [picture.shape[:2] for picture in pictures])
+    found, pictures = detected(fast, golden["meta"])
     for number, one in enumerate(found):
         size = pictures[number].shape[:2]
         assert one["masks"].shape == (len(golden[f"im{number}.boxes"]), *size)
@@ -202,8 +205,7 @@ def test_the_fast_form_from_pictures_to_masks(fast, case):
         assert np.abs(one["boxes"].numpy() - golden[f"im{number}.boxes"]).max() < 1e-5 * max(size)
         assert np.abs(one["scores"].numpy() - golden[f"im{number}.scores"]).max() < 3e-5
         assert np.array_equal(one["labels"].numpy() - 1, golden[f"im{number}.classes"])
-        rles = [{"size": list(size), "counts": bytes(counts)} for counts in golden[f"im{number}.rle"]]
-        theirs = mask_geometry.decode_rle(rles, tuple(size))
+        theirs = recorded_masks(golden, number, size)
         assert mask_geometry.iou(one["masks"], theirs).diagonal().min() >= 0.99
 
 

@@ -56,11 +56,11 @@ class QuickPointRendBranch(nn.Module):
     ) -> list[Tensor]:
         """As `PointRendBranch.probabilities`: of each image (D, M, M) in [0, 1]."""
         plain, counts = self.plain, [len(one) for one in boxes]
+        if not any(counts):
+            return plain.probabilities(levels, strides, boxes, labels)
         tables = [Table.of(levels[name], strides[name]) for name in plain.levels]
         regions = torch.cat(list(boxes)), images_of(counts, boxes[0].device)
         coarse = plain.coarse(self._pooled(tables, *regions))  # (R, C, s, s)
-        if not len(coarse):
-            return plain.probabilities(levels, strides, boxes, labels)
         projected = project(plain.point, tables)
         parts = zip(*(one.split(AT_ONCE) for one in (*regions, torch.cat(list(labels)), coarse)), strict=True)
         masks = torch.cat([self._masks(projected, *part) for part in parts])  # (R, M, M)
