@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from golden_solo import as_target, grid_of_pixels, looked_up, rectangle
 from torch import Tensor, nn
@@ -115,6 +116,15 @@ def model(path: Path) -> MaskRCNN:
     return built
 
 
+def point_rend() -> MaskRCNN:
+    """The official PointRend with the recording's weights, ready to use; its plain form."""
+    shapes = manifest("pointrend")
+    built = zoo.build("point-rend-r50-fpn-detectron2")
+    entries = {name: torch.from_numpy(weight(name, shape)) for name, shape in shapes.items()}
+    detectron2.LAYOUT.put(built, entries, "the recording")
+    return built.eval()
+
+
 def decoding(meta: dict[str, Any]) -> Detecting:
     """What counted as found in a recording."""
     return Detecting(meta["SCORE_THRESH_TEST"], max_detections=meta["DETECTIONS_PER_IMAGE"])
@@ -213,3 +223,42 @@ def differences(golden: dict[str, np.ndarray], key: str, ours: Tensor) -> np.nda
 def difference(golden: dict[str, np.ndarray], key: str, ours: Tensor) -> float:
     """The largest of the `differences`."""
     return float(differences(golden, key, ours).max())
+
+
+def close_stats(values: Tensor, stats: np.ndarray, tolerance: float) -> bool:
+    """Sum, sum of sizes, sum of squares, smallest, largest; relative."""
+    own = values.double()
+    sums = [own.sum(), own.abs().sum(), own.square().sum(), own.min(), own.max()]
+    return np.allclose([float(one) for one in sums], stats, rtol=tolerance, atol=tolerance * stats[4])
+
+
+def watch(patch: pytest.MonkeyPatch, owner: Any, name: str) -> list[tuple[tuple[Any, ...], Any]]:
+    """Arguments and result of every call of a function from now on."""
+    calls, original = [], getattr(owner, name)
+
+    def watched(*arguments, **options):
+        result = original(*arguments, **options)
+        calls.append((arguments, result))
+        return result
+
+    patch.setattr(owner, name, watched)
+    return calls
+
+
+def smooth(shape: tuple[int, ...], seed: int) -> Tensor:
+    """The recording's smooth maps: three plane waves in each channel, of at most four cycles to a side."""
+    draw = np.random.RandomState(seed)
+    height, width = shape[-2:]
+    channels = int(np.prod(shape[:-2]))
+    cycles = draw.uniform(-4, 4, (channels, 3, 2))
+    phases = draw.uniform(0, 2 * np.pi, (channels, 3))
+    y, x = (np.arange(height) + 0.5) / height, (np.arange(width) + 0.5) / width
+    waves = sum(
+        np.sin(
+            2 * np.pi * cycles[:, wave, 0, None, None] * y[:, None]
+            + 2 * np.pi * cycles[:, wave, 1, None, None] * x
+            + phases[:, wave, None, None]
+        )
+        for wave in range(3)
+    )
+    return torch.from_numpy((waves * np.sqrt(2 / 3)).astype(np.float32).reshape(shape))

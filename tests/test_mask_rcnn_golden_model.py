@@ -22,6 +22,9 @@ CASES = ["maskrcnn_inference", "maskrcnn_inference_batch"]
 MAPS, BOXES, SCORES, SOFT = 1.5e-5, 5e-4, 1e-5, 4e-5
 # Proposals grow from anchors of up to 512 pixels, and rounding with them: on two threads 9e-4 was seen.
 PROPOSALS = 2e-3
+# Gradients: theirs on two threads are 5e-5 from theirs on one; the same step in double precision, where no
+# ReLU is switched by rounding, is 1.03e-4 from theirs.
+NORMS = 1.5e-4
 FAST_BOXES, FAST_SCORES, FAST_SOFT, FAST_IOU = 1e-5, 3e-5, 3e-4, 0.99
 
 
@@ -34,7 +37,8 @@ def file(tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.fixture(scope="module")
 def model(file: Path) -> MaskRCNN:
-    return official.model(file)
+    """In double precision: what is then left is the recording's own rounding, on every machine the same."""
+    return official.model(file).double()
 
 
 def pictures(golden: dict[str, Any]) -> list[np.ndarray]:
@@ -46,19 +50,6 @@ def network_images(golden: dict[str, Any]) -> list[Tensor]:
     return [with_pillow(one, meta["MIN_SIZE_TEST"], meta["MAX_SIZE_TEST"]) for one in pictures(golden)]
 
 
-def watch(patch: pytest.MonkeyPatch, owner: Any, name: str) -> list[tuple[tuple[Any, ...], Any]]:
-    """Arguments and result of every call of a function from now on."""
-    calls, original = [], getattr(owner, name)
-
-    def watched(*arguments, **options):
-        result = original(*arguments, **options)
-        calls.append((arguments, result))
-        return result
-
-    patch.setattr(owner, name, watched)
-    return calls
-
-
 @pytest.fixture(scope="module", params=CASES)
 def seen(request: pytest.FixtureRequest, model: MaskRCNN) -> dict[str, Any]:
     """What `detect` gives for the pictures of a recording, and what its stages gave each other on the way."""
@@ -67,16 +58,17 @@ def seen(request: pytest.FixtureRequest, model: MaskRCNN) -> dict[str, Any]:
     model.decoding = official.decoding(golden["meta"])
     with pytest.MonkeyPatch.context() as patch:
         stages = {
-            "batch": watch(patch, model, "prepare"),
-            "bottom_up": watch(patch, model.backbone.body, "forward"),
-            "levels": watch(patch, model.backbone, "forward"),
-            "anchors": watch(patch, model.rpn, "forward"),
-            "proposals": watch(patch, model.rpn, "propose"),
-            "box_head": watch(patch, model.box_branch.head, "forward"),
-            "found": watch(patch, model.box_branch, "detect"),
-            "small": watch(patch, model.mask_branch, "probabilities"),
+            "batch": official.watch(patch, model, "prepare"),
+            "bottom_up": official.watch(patch, model.backbone.body, "forward"),
+            "levels": official.watch(patch, model.backbone, "forward"),
+            "anchors": official.watch(patch, model.rpn, "forward"),
+            "proposals": official.watch(patch, model.rpn, "propose"),
+            "box_head": official.watch(patch, model.box_branch.head, "forward"),
+            "found": official.watch(patch, model.box_branch, "detect"),
+            "small": official.watch(patch, model.mask_branch, "probabilities"),
         }
-        placed = model.detect(network_images(golden), [one.shape[:2] for one in pictures(golden)])
+        images = [image.double() for image in network_images(golden)]
+        placed = model.detect(images, [one.shape[:2] for one in pictures(golden)])
     assert [len(calls) for calls in stages.values()] == [1] * len(stages)
     results = {name: calls[0][1] for name, calls in stages.items()}
     return results | {"golden": golden, "placed": placed, "pooled": stages["box_head"][0][0][0]}
@@ -116,19 +108,12 @@ def test_proposals(seen):
         assert np.abs(own.logits[:100].numpy() - golden[f"{key}.logits_first100"]).max() < 1e-4
         for values, name in ((own.boxes, "stats"), (own.logits, "logits_stats")):
             if f"{key}.{name}" in golden:
-                assert close_stats(values, golden[f"{key}.{name}"], 1e-5), name
+                assert official.close_stats(values, golden[f"{key}.{name}"], 1e-5), name
 
 
 def farthest(own: Tensor, theirs: np.ndarray) -> float:
     """How far the worst of their boxes is from the nearest of ours: places in near ties may be swapped."""
     return float(np.abs(own.numpy()[:, None] - theirs).max(axis=2).min(axis=0).max())
-
-
-def close_stats(values: Tensor, stats: np.ndarray, tolerance: float) -> bool:
-    """Sum, sum of sizes, sum of squares, smallest, largest; relative."""
-    own = values.double()
-    sums = [own.sum(), own.abs().sum(), own.square().sum(), own.min(), own.max()]
-    return np.allclose([float(one) for one in sums], stats, rtol=tolerance, atol=tolerance * stats[4])
 
 
 def test_the_box_branch_on_all_proposals(seen):
@@ -153,22 +138,26 @@ def test_raw_detections(seen):
         assert np.abs(found["scores"].numpy() - golden[f"{key}.scores"]).max() < SCORES
         assert official.difference(golden, f"{key}.masks", small[:, None]) < SOFT
         for mask, stats in zip(small, golden[f"{key}.mask_stats"], strict=True):
-            assert close_stats(mask, stats, 1e-4)
+            assert official.close_stats(mask, stats, 1e-4)
 
 
-def test_boxes_and_masks_in_the_picture(seen):
-    for number, placed in enumerate(seen["placed"]):
-        assert_as_recorded(seen["golden"], number, placed)
+def test_boxes_and_masks_in_the_picture(seen, model):
+    for number, found in enumerate(seen["placed"]):
+        size = tuple(found["masks"].shape[1:])
+        own_size = seen["batch"].sizes[number]
+        soft = model.place(seen["found"][number], seen["small"][number], own_size, size, soft=True)["masks"]
+        assert_as_recorded(seen["golden"], number, found, soft)
 
 
-def assert_as_recorded(golden: dict[str, Any], number: int, found: dict[str, Tensor]) -> None:
+def assert_as_recorded(golden: dict[str, Any], number: int, found: dict[str, Tensor], soft: Tensor) -> None:
     key = f"im{number}"
     assert np.array_equal(found["labels"].numpy() - 1, golden[f"{key}.classes"])
     assert np.abs(found["boxes"].numpy() - golden[f"{key}.boxes"]).max() < BOXES
     assert np.abs(found["scores"].numpy() - golden[f"{key}.scores"]).max() < SCORES
-    wrong = (found["masks"] ^ recorded_masks(golden, number)).flatten(1).sum(dim=1)
-    assert wrong.max() <= 1, "pixels of a mask"
-    assert np.abs(masks.area(found["masks"]).numpy() - golden[f"{key}.areas"]).max() <= 1
+    wrong = found["masks"] ^ recorded_masks(golden, number)  # (D, H, W)
+    assert ((soft - 0.5).abs()[wrong] < SOFT).all(), "a pixel that differs is a tie"
+    assert wrong.flatten(1).sum(dim=1).max() <= 2, "and ties are rare"
+    assert np.abs(masks.area(found["masks"]).numpy() - golden[f"{key}.areas"]).max() <= 2
 
 
 def recorded_masks(golden: dict[str, Any], number: int) -> Tensor:
@@ -246,16 +235,16 @@ def step(model: MaskRCNN) -> dict[str, Any]:
     images, targets = [], []
     for height, width, seed, count in golden["meta"]["images"]:
         pixels = torch.from_numpy(official.rgb(official.picture(height, width, seed)))
-        images.append(pixels.permute(2, 0, 1).float() / 255)
+        images.append(pixels.permute(2, 0, 1).double() / 255)
         targets.append(official.objects(height, width, count, seed))
     with pytest.MonkeyPatch.context() as patch:
         stages = {
-            "chances": watch(patch, torch, "randperm"),
-            "anchors": watch(patch, model.rpn, "choose"),
-            "proposals": watch(patch, model.rpn, "propose"),
-            "regions": watch(patch, model.box_branch, "choose"),
-            "box_head": watch(patch, model.box_branch.head, "forward"),
-            "mask_head": watch(patch, model.mask_branch.head, "forward"),
+            "chances": official.watch(patch, torch, "randperm"),
+            "anchors": official.watch(patch, model.rpn, "choose"),
+            "proposals": official.watch(patch, model.rpn, "propose"),
+            "regions": official.watch(patch, model.box_branch, "choose"),
+            "box_head": official.watch(patch, model.box_branch.head, "forward"),
+            "mask_head": official.watch(patch, model.mask_branch.head, "forward"),
         }
         torch.manual_seed(golden["meta"]["seed"])
         losses = model(images, targets)
@@ -303,7 +292,7 @@ def test_training_proposals(step):
         key = f"proposals.im{number}"
         assert len(own.boxes) == golden[f"{key}.n"]
         assert farthest(own.boxes[:25], golden[f"{key}.first20"]) < PROPOSALS
-        assert close_stats(own.boxes, golden[f"{key}.stats"], 1e-5)
+        assert official.close_stats(own.boxes, golden[f"{key}.stats"], 1e-5)
 
 
 def test_the_sampled_regions(step):
@@ -316,7 +305,7 @@ def test_the_sampled_regions(step):
         assert np.array_equal(classes.numpy(), golden[f"{key}.classes"])
         assert np.array_equal(own.positives().targets.numpy(), golden[f"{key}.gt_boxes_fg"])
         assert np.abs(own.boxes[:160].numpy() - golden[f"{key}.boxes"]).max() < PROPOSALS
-        assert close_stats(own.boxes, golden[f"{key}.boxes_stats"], 1e-5)
+        assert official.close_stats(own.boxes, golden[f"{key}.boxes_stats"], 1e-5)
 
 
 def test_mask_logits_of_the_positives(step):
@@ -354,11 +343,11 @@ def test_gradients(step):
         golden["grad.names"], golden["grad.norms"], golden["grad.sums"], strict=True
     ):
         gradient = own[str(name)].double()
-        assert gradient.norm().item() == pytest.approx(norm, rel=5e-5), name
-        assert gradient.sum().item() == pytest.approx(total, abs=5e-5 * float(gradient.abs().sum())), name
+        assert gradient.norm().item() == pytest.approx(norm, rel=NORMS), name
+        assert gradient.sum().item() == pytest.approx(total, abs=NORMS * float(gradient.abs().sum())), name
         assert official.difference(golden, f"grad.sample.{name}", gradient) < 2.5e-4, name
     norms = [gradient.double().norm() for gradient in own.values() if gradient is not None]
-    assert torch.stack(norms).norm().item() == pytest.approx(float(golden["grad.total_norm"]), rel=5e-5)
+    assert torch.stack(norms).norm().item() == pytest.approx(float(golden["grad.total_norm"]), rel=NORMS)
 
 
 def test_what_has_no_gradient(step):

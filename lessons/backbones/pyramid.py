@@ -56,8 +56,9 @@ class FeaturePyramid(nn.Module):
     have a bias and no normalisation; no ReLU follows, so they start with variance 1 / fan-in and bias 0.
 
     Args:
-        levels: how many maps are given, from the finest on; a picture of 200 pixels has no use for p6. What
-            is known on p5 is handed down all the same.
+        body: where it gives "c1", so does the pyramid, as it is and before p2.
+        levels: how many maps are given, from p2 on; a picture of 200 pixels has no use for p6. What is known
+            on p5 is handed down all the same.
 
     Attributes: body (the ResNet), lateral and output (the 1×1 and the 3×3 convolutions by level),
     strides {"p2": 4, ..., "p6": 64}, channels (C).
@@ -69,6 +70,8 @@ class FeaturePyramid(nn.Module):
             raise LessonsError(f"levels={levels!r}: choose 1 (p2 alone) to 5 (p2 to p6).")
         self.body = body
         self.strides = {f"p{2 + level}": 4 * 2**level for level in range(levels)}
+        if "c1" in body.strides:
+            self.strides = {"c1": body.strides["c1"], **self.strides}
         self.lateral, self.output = nn.ModuleDict(), nn.ModuleDict()
         for level in ("2", "3", "4", "5"):
             self.lateral["p" + level] = Pointwise(body.level_channels["c" + level], channels)
@@ -81,7 +84,8 @@ class FeaturePyramid(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         features = self.bottom_up(images)  # c2 to c5
-        return self.pyramid(features)  # p2 to p6
+        finest = {"c1": features["c1"]} if "c1" in features else {}
+        return finest | self.pyramid(features)  # p2 to p6
 
     def bottom_up(self, images: Tensor) -> dict[str, Tensor]:
         """(B, 3, H, W) -> the ResNet's four maps, {"c2", ..., "c5"}."""
@@ -157,12 +161,14 @@ def resnet_c5(
     return SingleLevel(body, channels).freeze(frozen_stages)
 
 
-def slim_pyramid(width: int = 32, channels: int = 64, levels: int = 5) -> FeaturePyramid:
+def slim_pyramid(
+    width: int = 32, channels: int = 64, levels: int = 5, *, give_c1: bool = False
+) -> FeaturePyramid:
     """The small models' backbone: a ResNet-18 of `width` with GroupNorm, which learns from scratch on a CPU.
 
     GroupNorm needs neither pretrained statistics nor a large batch (Wu and He 2018).
     """
-    return FeaturePyramid(ResNet(18, "group", width=width), channels, levels)
+    return FeaturePyramid(ResNet(18, "group", width=width, give_c1=give_c1), channels, levels)
 
 
 def slim_c5(width: int = 32, channels: int = 64) -> SingleLevel:

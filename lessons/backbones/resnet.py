@@ -82,6 +82,8 @@ DEPTHS: dict[int, tuple[type[nn.Module], tuple[int, int, int, int]]] = {
 class ResNet(nn.Module):
     """Images (B, 3, H, W) -> {"c2": (B, C2, H/4, W/4), "c3", "c4", "c5": (B, C5, H/32, W/32)}.
 
+    Before them stands "c1", (B, width, H/2, W/2), where `give_c1` asks for it.
+
     Convolutions start from He initialisation (He et al. 2015: normal, variance 2 / fan-out), which keeps the
     spread of the gradient through ReLUs; normalisations start as the identity.
 
@@ -90,6 +92,7 @@ class ResNet(nn.Module):
         norm: "frozen", "still", "batch", "group", or a function from a number of channels to a layer.
         width: channels of the stem and of the first stage's 3×3 convolutions; 64 in the paper.
         stride_in_1x1: see `Bottleneck`; only for depths made of bottlenecks.
+        give_c1: give the stem's map too, before its pooling: small pictures' detail is there.
 
     Attributes:
         strides: pixels of the image per pixel of the level, by level.
@@ -100,7 +103,13 @@ class ResNet(nn.Module):
     """
 
     def __init__(
-        self, depth: int = 50, norm: str | Norm = "frozen", *, width: int = 64, stride_in_1x1: bool = False
+        self,
+        depth: int = 50,
+        norm: str | Norm = "frozen",
+        *,
+        width: int = 64,
+        stride_in_1x1: bool = False,
+        give_c1: bool = False,
     ) -> None:
         super().__init__()
         if depth not in DEPTHS:
@@ -123,6 +132,9 @@ class ResNet(nn.Module):
             self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
         self.strides = {"c2": 4, "c3": 8, "c4": 16, "c5": 32}
         self.level_channels = {f"c{s + 2}": width * 2**s * block.expansion for s in range(4)}
+        if give_c1:
+            self.strides = {"c1": 2, **self.strides}
+            self.level_channels = {"c1": width, **self.level_channels}
         self.frozen_stages = 0
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -133,16 +145,17 @@ class ResNet(nn.Module):
             raise LessonsError(
                 f"images must be one tensor (B, 3, H, W), not {tuple(images.shape)}: make it with pad_batch."
             )
-        c2 = self.layer1(self.stem(images))  # (B, C2, H/4, W/4)
+        c1 = self.stem(images)  # (B, width, H/2, W/2)
+        c2 = self.layer1(F.max_pool2d(c1, kernel_size=3, stride=2, padding=1))  # (B, C2, H/4, W/4)
         c3 = self.layer2(c2)  # (B, C3, H/8, W/8)
         c4 = self.layer3(c3)  # (B, C4, H/16, W/16)
         c5 = self.layer4(c4)  # (B, C5, H/32, W/32)
-        return {"c2": c2, "c3": c3, "c4": c4, "c5": c5}
+        maps = {"c1": c1} if "c1" in self.strides else {}
+        return {**maps, "c2": c2, "c3": c3, "c4": c4, "c5": c5}
 
     def stem(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) -> (B, width, H/4, W/4): a 7×7 convolution and a pooling, each with stride 2."""
-        x = F.relu(self.bn1(self.conv1(images)), inplace=True)  # (B, width, H/2, W/2)
-        return F.max_pool2d(x, kernel_size=3, stride=2, padding=1)
+        """(B, 3, H, W) -> (B, width, H/2, W/2): a 7×7 convolution with stride 2; a pooling follows."""
+        return F.relu(self.bn1(self.conv1(images)), inplace=True)
 
     def freeze(self, stages: int) -> "ResNet":
         """Keep the first `stages` of stem, layer1, ..., layer4 as they are, and train all the others.

@@ -72,6 +72,7 @@ class RPN(nn.Module):
 
     Args:
         channels: of every level.
+        levels: the maps that have anchors; None: all.
         before_nms: (training, testing): how many of each level go into NMS.
         after_nms: (training, testing): how many of all levels come out. torchvision: (2000, 1000).
         nms_threshold: proposals of one level that overlap more are the same.
@@ -88,6 +89,7 @@ class RPN(nn.Module):
         channels: int,
         anchors: Anchors | None = None,
         *,
+        levels: Sequence[str] | None = None,
         before_nms: Sequence[int] = (2000, 1000),
         after_nms: Sequence[int] = (1000, 1000),
         nms_threshold: float = 0.7,
@@ -106,6 +108,7 @@ class RPN(nn.Module):
                 "sampled."
             )
         self.anchors = anchors or Anchors()
+        self.levels = levels if levels is None else tuple(levels)
         self.head = RPNHead(channels, self.anchors.per_place)
         self.before_nms, self.after_nms = tuple(before_nms), tuple(after_nms)
         self.nms_threshold, self.smallest, self.rank_by = nms_threshold, smallest, rank_by
@@ -116,6 +119,8 @@ class RPN(nn.Module):
         self, levels: Mapping[str, Tensor], strides: Mapping[str, int], padded_size: Size
     ) -> RPNOutput:
         """Maps by level, (B, C, h, w) each -> what the head says of every anchor."""
+        if self.levels is not None:
+            levels = {name: levels[name] for name in self.levels}
         logits, deltas = zip(*(self.head(level) for level in levels.values()), strict=True)
         return RPNOutput(list(logits), list(deltas), self.anchors.of_levels(levels, strides, padded_size))
 

@@ -58,10 +58,11 @@ class QuickPointRendBranch(nn.Module):
         plain, counts = self.plain, [len(one) for one in boxes]
         if not any(counts):
             return plain.probabilities(levels, strides, boxes, labels)
-        tables = [Table.of(levels[name], strides[name]) for name in plain.levels]
+        names = dict.fromkeys(plain.levels + plain.point_levels)
+        tables = {name: Table.of(levels[name], strides[name]) for name in names}
         regions = torch.cat(list(boxes)), images_of(counts, boxes[0].device)
-        coarse = plain.coarse(self._pooled(tables, *regions))  # (R, C, s, s)
-        projected = project(plain.point, tables)
+        coarse = plain.coarse(self._pooled([tables[name] for name in plain.levels], *regions))  # (R, C, s, s)
+        projected = project(plain.point, [tables[name] for name in plain.point_levels])
         parts = zip(*(one.split(AT_ONCE) for one in (*regions, torch.cat(list(labels)), coarse)), strict=True)
         masks = torch.cat([self._masks(projected, *part) for part in parts])  # (R, M, M)
         return list(masks.split(counts))

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lessons.errors import LessonsError
 from lessons.mask_rcnn.box_head import Regions
 from lessons.mask_rcnn.mask_head import Target, mask_targets, of_own_class
 from lessons.point_rend.fast import QuickPointRendBranch
@@ -31,7 +32,8 @@ class PointRendBranch(nn.Module):
 
     Args:
         channels: of the maps. classes: C. hidden: of the coarse head. point_hidden: of the point head.
-        levels: the maps that are read; p2 for boxes of any size.
+        levels: the maps that the coarse head reads; p2 for boxes of any size.
+        point_levels: those that the point head reads; None: the same. point_channels: of each of these.
         side: of the coarse mask. points, oversample_ratio, importance_sample_ratio: N, k, β of
             `training_points`.
         subdivision_steps, subdivision_points: steps and N of `subdivide`.
@@ -45,6 +47,8 @@ class PointRendBranch(nn.Module):
         hidden: int = 1024,
         point_hidden: int = 256,
         levels: Sequence[str] = ("p2",),
+        point_levels: Sequence[str] | None = None,
+        point_channels: Sequence[int] | None = None,
         side: int = 7,
         points: int = 196,
         oversample_ratio: float = 3.0,
@@ -53,9 +57,15 @@ class PointRendBranch(nn.Module):
         subdivision_points: int = 784,
     ) -> None:
         super().__init__()
-        self.coarse = CoarseHead(channels * len(levels), classes, side, hidden)
-        self.point = PointHead(channels * len(levels), classes, point_hidden)
-        self.levels, self.side = tuple(levels), side
+        self.levels, self.point_levels = tuple(levels), tuple(point_levels or levels)
+        each = list(point_channels or [channels] * len(self.point_levels))
+        if len(each) != len(self.point_levels):
+            raise LessonsError(
+                f"point_channels={each} for point_levels={list(self.point_levels)}: give one number for each."
+            )
+        self.coarse = CoarseHead(channels * len(self.levels), classes, side, hidden)
+        self.point = PointHead(sum(each), classes, point_hidden)
+        self.side = side
         self.points = points
         self.oversample_ratio, self.importance_sample_ratio = oversample_ratio, importance_sample_ratio
         self.subdivision_steps, self.subdivision_points = subdivision_steps, subdivision_points
@@ -66,7 +76,7 @@ class PointRendBranch(nn.Module):
         """Logits (R, C, s, s), from the maps at a regular grid of 2s × 2s points of each box."""
         count = sum(len(one) for one in boxes)
         grid = regular_grid(count, 2 * self.side, boxes[0].device)
-        pooled = self._fine(levels, strides, boxes, grid)  # (R, channels, 4s²)
+        pooled = fine_features(*_chosen(self.levels, levels, strides), boxes, grid)  # (R, channels, 4s²)
         return self.coarse(pooled.unflatten(2, (2 * self.side, 2 * self.side)))
 
     def answer(
@@ -78,7 +88,8 @@ class PointRendBranch(nn.Module):
         points: Tensor,
     ) -> Tensor:
         """Logits (R, C, P) at points (R, P, 2) relative to the boxes."""
-        return self.point(self._fine(levels, strides, boxes, points), point_sample(coarse, points))
+        fine = fine_features(*_chosen(self.point_levels, levels, strides), boxes, points)  # (R, channels, P)
+        return self.point(fine, point_sample(coarse, points))
 
     def loss(
         self,
@@ -154,12 +165,8 @@ class PointRendBranch(nn.Module):
         """The same masks in less time and memory; see `lessons.point_rend.fast`."""
         return QuickPointRendBranch(self)
 
-    def _fine(
-        self,
-        levels: Mapping[str, Tensor],
-        strides: Mapping[str, int],
-        boxes: Sequence[Tensor],
-        points: Tensor,
-    ) -> Tensor:
-        maps = [levels[name] for name in self.levels]
-        return fine_features(maps, [strides[name] for name in self.levels], boxes, points)
+
+def _chosen(
+    names: Sequence[str], levels: Mapping[str, Tensor], strides: Mapping[str, int]
+) -> tuple[list[Tensor], list[int]]:
+    return [levels[name] for name in names], [strides[name] for name in names]
