@@ -13,6 +13,7 @@ WORKERS ?= 2
 help:
 	@echo "make lab        make the environment if there is none, open JupyterLab on the first lesson"
 	@echo "make test       the same environment, then all tests, the lessons included"
+	@echo "make browser    only the explorers in a real browser; a part of make test where there is Chromium"
 	@echo "make notebooks  run every lesson from a clean kernel, in order, and write it back"
 	@echo "make bench      print the speed and memory table"
 	@echo "make lint       ruff, and the checks on the notebook files"
@@ -37,8 +38,9 @@ lint: $(READY)
 test: $(READY) lint
 	$(BIN)/python -m pytest tests -n $(WORKERS) --ignore=tests/browser
 	$(BIN)/python -m pytest --nbval-lax --nbval-cell-timeout=300 notebooks -n $(WORKERS) --dist loadscope
+	$(BIN)/python -m pytest tests/browser
 
-# Not part of `test` yet: it needs Chromium, and has not been seen to pass for every lesson.
+# Without Chromium or Playwright it says what it leaves out; screenshots go to build/browser.
 browser: $(READY)
 	$(BIN)/python -m pytest tests/browser
 

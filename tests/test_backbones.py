@@ -231,6 +231,21 @@ def test_forward_is_its_parts():
     assert torch.equal(levels["p6"], levels["p5"][:, :, ::2, ::2])
 
 
+@pytest.mark.parametrize("size", [(70, 45), (1, 1), (64, 96)])
+def test_the_stem_s_map_comes_first_where_it_is_asked_for(size):
+    torch.manual_seed(0)
+    backbone = slim_pyramid(8, 12, levels=4, give_c1=True)
+    images = torch.rand(2, 3, *size)
+    levels = backbone(images)
+    assert list(levels) == list(backbone.strides) == ["c1", "p2", "p3", "p4", "p5"]
+    assert backbone.strides["c1"] == 2 and backbone.body.level_channels["c1"] == 8
+    assert levels["c1"].shape == (2, 8, -(-size[0] // 2), -(-size[1] // 2))
+    assert torch.equal(levels["c1"], backbone.body.stem(images))
+    torch.manual_seed(0)
+    for name, level in slim_pyramid(8, 12, levels=4)(images).items():
+        assert torch.equal(level, levels[name]), "nothing else changes"
+
+
 def test_the_top_down_path_is_doubling_cutting_and_adding():
     backbone = slim_pyramid(8, 8)
     features = backbone.bottom_up(torch.rand(1, 3, 70, 45))  # c2 18 × 12, c3 9 × 6, c4 5 × 3, c5 3 × 2
@@ -355,7 +370,8 @@ def test_a_pointwise_convolution_is_a_convolution_in_either_layout(stride, size)
     plain.load_state_dict(pointwise.state_dict())
     for layout in (torch.contiguous_format, torch.channels_last):
         x = torch.randn(2, 5, *size).contiguous(memory_format=layout).requires_grad_()
-        y = x.detach().clone().requires_grad_()
+        # PyTorch's own only in the usual layout: in the other its backward pass overruns memory on some CPUs.
+        y = x.detach().clone(memory_format=torch.contiguous_format).requires_grad_()
         ours, theirs = pointwise(x), plain(y)
         assert torch.allclose(ours, theirs, atol=1e-6)
         ours.square().sum().backward()

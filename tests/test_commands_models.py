@@ -83,6 +83,7 @@ def test_a_run_leaves_weights_log_and_config(tiny: Path, cells, tmp_path: Path, 
     assert log["pictures"] == {"train": 2, "val": 3}, "pictures without an object teach nothing"
     assert len(log["losses"]["loss_mask"]) == 4 and log["losses"]["every"] == 1
     assert log["command"].startswith("lessons train") and "private" not in log["command"]
+    assert str(tmp_path) not in log["command"], "nor where the pictures lie"
     assert "seed = 3" in log["config"] and log["versions"]["torch"] == torch.__version__
     texts = ours.read(folder / "model.safetensors")[1]
     assert (

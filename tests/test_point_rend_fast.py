@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lessons import zoo
+from lessons.errors import LessonsError
 from lessons.point_rend import fast
 from lessons.point_rend.fast import CellsHead, QuickPointRendBranch, Table
 from lessons.point_rend.heads import PointHead
@@ -76,6 +77,31 @@ def test_nothing_found_at_all():
 
 def test_features_of_two_levels():
     assert_same_masks(branch(("p2", "p3")), [BOXES], [torch.tensor([1, 2, 3, 4, 5, 1])])
+
+
+def test_the_point_head_may_read_other_maps_than_the_coarse_head():
+    torch.manual_seed(1)
+    built = PointRendBranch(
+        CHANNELS, CLASSES, hidden=16, point_hidden=12, point_levels=["p2", "c1"], point_channels=[CHANNELS, 3]
+    ).eval()
+    torch.nn.init.normal_(built.point.masks.weight)
+    torch.nn.init.normal_(built.coarse.masks.weight)
+    levels, strides = maps(1)
+    levels["c1"], strides["c1"] = torch.randn(1, 3, 2 * HEIGHT, 2 * WIDTH), 2
+    boxes, labels = [BOXES], [torch.tensor([1, 2, 3, 4, 5, 1])]
+    (plain,) = built.probabilities(levels, strides, boxes, labels)
+    (quick,) = built.for_inference().probabilities(levels, strides, boxes, labels)
+    assert ((plain - quick).abs() > 1e-5).float().mean() < 1e-3
+    levels["c1"] = torch.randn_like(levels["c1"])
+    (other,) = built.probabilities(levels, strides, boxes, labels)
+    assert not torch.equal(plain, other), "the finer map is read"
+    coarse = built.coarse_masks({"p2": levels["p2"]}, strides, boxes)
+    assert coarse.shape == (6, CLASSES, 7, 7), "the coarse head needs p2 alone"
+
+
+def test_as_many_numbers_of_channels_as_levels():
+    with pytest.raises(LessonsError, match="one number for each"):
+        PointRendBranch(CHANNELS, CLASSES, point_levels=["p2", "c1"], point_channels=[CHANNELS])
 
 
 @pytest.mark.parametrize(("side", "steps", "points"), [(7, 0, 10), (4, 3, 20), (3, 2, 1000)])

@@ -196,10 +196,16 @@ def facts(options: argparse.Namespace, device: torch.device) -> dict[str, Any]:
 
 
 def command_of(options: argparse.Namespace) -> str:
-    """The command line; of the folder only the name: where it lies is nobody's business."""
+    """The command line, with short paths: where a folder lies on somebody's machine is nobody's business."""
     folder = str(options.folder)
-    words = [options.folder.name if word == folder else word for word in options.arguments]
+    words = [options.folder.name if word == folder else shortened(word) for word in options.arguments]
     return shlex.join(["lessons", *words])
+
+
+def shortened(word: str) -> str:
+    """Of an absolute path the last two parts; any other word as it is."""
+    path = Path(word)
+    return str(Path(*path.parts[-2:])) if len(path.parts) > 2 and path.is_absolute() else word
 
 
 def losses(history: History) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import nbformat
 import pytest
@@ -13,16 +14,23 @@ PICTURES = Path(__file__).parents[2] / "build" / "browser"
 LEFT_OUT = "LEFT OUT: the explorers in a real browser ({why})"
 
 
+def leave_out(why: str) -> NoReturn:
+    """Skip, and say why; a failure where LESSONS_BROWSER=required, as in CI."""
+    if os.environ.get("LESSONS_BROWSER") == "required":
+        pytest.fail(LEFT_OUT.format(why=why))
+    pytest.skip(LEFT_OUT.format(why=why))
+
+
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
     """Headless Chromium with a home of its own; without it or Playwright the tests are left out."""
     executable = find_chromium()
     if executable is None:
-        pytest.skip(LEFT_OUT.format(why="no Chromium on the PATH; Debian's package is `chromium`"))
+        leave_out("no Chromium on the PATH; Debian's package is `chromium`")
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        pytest.skip(LEFT_OUT.format(why="no Playwright in this environment; `pip install playwright`"))
+        leave_out("no Playwright in this environment; `pip install playwright`")
     home = {**os.environ, "HOME": str(tmp_path_factory.mktemp("home"))}
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
