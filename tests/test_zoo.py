@@ -133,6 +133,8 @@ def test_every_mask_rcnn_builds_what_it_says(name: str):
 def test_every_point_rend_is_its_mask_rcnn_with_another_mask_branch(name: str):
     config, other = configs.read(name), configs.read(name.replace("point-rend", "mask-rcnn"))
     assert config["training"] == other["training"] and config["test"] == other["test"]
+    given, used = config["model"]["backbone"].pop("give_c1", False), config["model"]["rpn"].pop("levels", [])
+    assert given == ("mini" in name or "nuclei" in name) and "c1" not in used, "a map more, for the points"
     for part in ("backbone", "rpn", "box_branch"):
         assert config["model"][part] == other["model"][part]
     with torch.device("meta"):
