@@ -16,7 +16,9 @@ from tiny_sets import coco_json, one_annotation, one_image, write_coco
 from lessons import __main__ as command
 from lessons import configs, zoo
 from lessons.checkpoints import ours
+from lessons.commands.models import BAND_SHARE
 from lessons.errors import LessonsError
+from lessons.evaluation.boundaries import SHARE_OF_DIAGONAL
 
 REPOSITORY = Path(__file__).parent.parent
 TRAINING = "[training]\niterations = 4\nsave_every = 2\nevaluate_every = 0\nbatch_size = 2\nworkers = 0\n"
@@ -191,6 +193,14 @@ def test_evaluate_prints_a_table_and_keeps_the_results(tiny: Path, cells, tmp_pa
     assert run(*arguments, "--out", results) == 2
     assert "results.json exists" in capsys.readouterr().err
     assert run(*arguments, "--out", results, "--overwrite") == 0
+
+
+def test_the_band_of_boundaries_is_the_package_s_or_one_s_own(tiny: Path, cells, capsys):
+    assert BAND_SHARE == SHARE_OF_DIAGONAL
+    options = ("--limit", 1, "--kinds", "boundaries", "--quiet")
+    assert run("evaluate", tiny, *options, "--band-share", "0.005") == 0
+    assert run("evaluate", tiny, *options, "--band-share", "-1") == 2
+    assert "give a positive share of the diagonal" in capsys.readouterr().err
 
 
 def test_labels_must_mean_the_same(tiny: Path, cells, capsys):

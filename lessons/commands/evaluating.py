@@ -20,7 +20,7 @@ def run(options: argparse.Namespace) -> int:
     entries = detect(model, dataset, limit=options.limit, progress=progress)
     if options.out is not None:
         write_results(options.out, entries, overwrite=options.overwrite)
-    print(measure(truth, entries, options.kinds))
+    print(measure(truth, entries, options.kinds, band_share=options.band_share))
     return 0
 
 

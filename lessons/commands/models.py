@@ -7,6 +7,7 @@ from lessons.commands import add_command, whole_number
 
 MODEL = "a model by name, or the path of a config file (.toml)"
 KINDS = ("masks", "boxes", "boundaries")
+BAND_SHARE = 0.02  # as `lessons.evaluation` has it, which would import torch
 
 
 def add(commands) -> None:
@@ -60,6 +61,13 @@ def add_evaluate(commands) -> None:
     data.add_argument("--coco", nargs=2, type=Path, metavar=("IMAGES", "JSON"), help="in COCO's format")
     command.add_argument("--limit", type=whole_number, metavar="N", help="only the first N pictures")
     command.add_argument("--kinds", nargs="+", choices=KINDS, default=["masks", "boxes"])
+    command.add_argument(
+        "--band-share",
+        type=float,
+        default=BAND_SHARE,
+        metavar="SHARE",
+        help="of boundaries: the band's width as a share of the picture's diagonal (%(default)s)",
+    )
     command.add_argument("--out", type=Path, metavar="results.json", help="what was found, in COCO's format")
     command.add_argument("--overwrite", action="store_true", help="replace results.json")
     command.add_argument("--device", help="cpu, cuda ...; default: a GPU if there is one")
