@@ -114,7 +114,7 @@ def draw_scores(ax: Axes, iterations: np.ndarray, scores: Mapping[str, Sequence[
     for (name, values), line in zip(scores.items(), (LINES * len(scores))[: len(scores)], strict=True):
         ax.plot(iterations, values, line, color=palette.PREDICTION, marker="o", markersize=3.5, label=name)
     ax.set(ylabel="score", ylim=(0, None))
-    ax.legend(ncols=max(1, len(scores)), loc="upper left")
+    ax.legend(ncols=max(1, len(scores)))
 
 
 def colours(losses: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
