@@ -180,6 +180,8 @@ def test_the_index_of_questions_names_every_heading_once(tmp_path):
     (tmp_path / "README.md").write_text(table, encoding="utf-8")
     assert runner.out_of_date([one, two], tmp_path) == []
     assert "index of questions" in runner.out_of_date([one], tmp_path)[0]
+    (tmp_path / "README.md").write_text(f"{table}\n| 40. Gone? | [02]() |\n", encoding="utf-8")
+    assert runner.out_of_date([one, two], tmp_path), "a row too many, at the end"
 
 
 def test_every_question_of_readers_is_answered_in_a_lesson():

@@ -58,7 +58,7 @@ def out_of_date(lessons: Sequence[Path], folder: Path) -> list[str]:
     """A sentence, if `README.md` in `folder` has an index that is not that of the lessons."""
     readme = folder / "README.md"
     text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
-    if index(lessons) in text:
+    if f"{index(lessons)}\n\n" in f"{text}\n\n":  # whole: a blank line ends a table
         return []
     remedy = "print it by `lessons notebooks --questions`"
     return [f"README.md: the index of questions is not that of the lessons; {remedy}."]
