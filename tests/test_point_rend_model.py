@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-from test_mask_rcnn_model import BATCHES, CLASSES, TWO, image_of, small_model, target_of
-from torch import Tensor
+from test_mask_rcnn_model import BATCHES, CLASSES, TWO, image_of, small_model, step, target_of
 
 from lessons.backbones import slim_pyramid
 from lessons.mask_rcnn.anchors import Anchors
@@ -30,23 +29,11 @@ def point_rend(fine: bool = False, **options) -> MaskRCNN:
     return model
 
 
-def step(model: MaskRCNN, images: list[Tensor], targets: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """One training step; every parameter has to have a gradient of finite numbers."""
-    model.train().zero_grad(set_to_none=True)
-    losses = model(images, targets)
-    sum(losses.values()).backward()
-    assert set(losses) == LOSSES
-    assert all(loss.ndim == 0 and loss.isfinite() for loss in losses.values()), losses
-    for name, parameter in model.named_parameters():
-        assert parameter.grad is not None and parameter.grad.isfinite().all(), name
-    return {name: loss.detach() for name, loss in losses.items()}
-
-
 @pytest.mark.parametrize("fine", [False, True])
 @pytest.mark.parametrize("batch", BATCHES.values(), ids=BATCHES)
 def test_any_batch_trains(fine: bool, batch: list[tuple]):
     images = [image_of(height, width, seed) for seed, (height, width, *_) in enumerate(batch)]
-    losses = step(point_rend(fine), images, [target_of(*one) for one in batch])
+    losses = step(point_rend(fine), images, [target_of(*one) for one in batch], LOSSES)
     some = any(len(one) > 2 for one in batch)
     for name in ("loss_mask", "loss_mask_point"):
         assert (losses[name] > 0) == some, f"{name} is of objects alone"
@@ -54,7 +41,9 @@ def test_any_batch_trains(fine: bool, batch: list[tuple]):
 
 def test_no_foreground_in_the_whole_batch_leaves_every_gradient_defined():
     model = point_rend(positive=1.5)  # an IoU out of reach
-    losses = step(model, [image_of(48, 64), image_of(40, 40)], [target_of(48, 64, *TWO), target_of(40, 40)])
+    losses = step(
+        model, [image_of(48, 64), image_of(40, 40)], [target_of(48, 64, *TWO), target_of(40, 40)], LOSSES
+    )
     assert losses["loss_mask"] == losses["loss_mask_point"] == 0
     assert not any(parameter.grad.any() for parameter in model.mask_branch.parameters())
 
@@ -107,7 +96,7 @@ def test_training_under_bfloat16():
     model = point_rend(fine=True)
     images, targets = [image_of(48, 64), image_of(64, 40)], [target_of(48, 64, *TWO), target_of(64, 40)]
     with torch.autocast("cpu", torch.bfloat16):
-        losses = step(model, images, targets)
+        losses = step(model, images, targets, LOSSES)
     assert all(loss.dtype == torch.float32 for loss in losses.values())
 
 
