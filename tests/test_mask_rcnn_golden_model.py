@@ -23,8 +23,8 @@ MAPS, BOXES, SCORES, SOFT = 1.5e-5, 5e-4, 1e-5, 4e-5
 # Proposals grow from anchors of up to 512 pixels, and rounding with them: on two threads 9e-4 was seen.
 PROPOSALS = 2e-3
 # Gradients: theirs on two threads are 5e-5 from theirs on one; the same step in double precision, where no
-# ReLU is switched by rounding, is 1.03e-4 from theirs.
-NORMS = 1.5e-4
+# ReLU is switched by rounding, is 1.03e-4 from theirs, single elements 3.7e-4 of the largest.
+NORMS, ELEMENTS = 1.5e-4, 5e-4
 FAST_BOXES, FAST_SCORES, FAST_SOFT, FAST_IOU = 1e-5, 3e-5, 3e-4, 0.99
 
 
@@ -345,7 +345,7 @@ def test_gradients(step):
         gradient = own[str(name)].double()
         assert gradient.norm().item() == pytest.approx(norm, rel=NORMS), name
         assert gradient.sum().item() == pytest.approx(total, abs=NORMS * float(gradient.abs().sum())), name
-        assert official.difference(golden, f"grad.sample.{name}", gradient) < 2.5e-4, name
+        assert official.difference(golden, f"grad.sample.{name}", gradient) < ELEMENTS, name
     norms = [gradient.double().norm() for gradient in own.values() if gradient is not None]
     assert torch.stack(norms).norm().item() == pytest.approx(float(golden["grad.total_norm"]), rel=NORMS)
 
