@@ -240,6 +240,15 @@ def test_a_failing_run_names_the_cell_and_leaves_the_file(tmp_path, source_text,
     assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["01_a.ipynb"]
 
 
+def test_a_cell_that_takes_too_long_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr("lessons.runner.running.CELL_SECONDS", 1)
+    notebook = good()
+    notebook.cells = [nbformat.v4.new_code_cell("import time; time.sleep(60)")]
+    nbformat.write(notebook, tmp_path / "01_a.ipynb")
+    with pytest.raises(LessonsError, match=r"01_a.ipynb: A cell timed out .*: run it again"):
+        runner.run_lessons(folder=tmp_path, progress=False)
+
+
 def test_two_runs_write_the_same_bytes(tmp_path):
     notebook = good()
     notebook.cells[2].source = "from tqdm.auto import tqdm\nfor _ in tqdm(range(2)):\n    pass\n3"

@@ -94,7 +94,7 @@ def execute(path: Path) -> NotebookNode:
     """Run one notebook in a new kernel, in its folder, and give it cleaned.
 
     Raises:
-        LessonsError: a cell raised or wrote to stderr.
+        LessonsError: a cell raised, wrote to stderr or took too long; the kernel did not start.
     """
     notebook = nbformat.read(path, as_version=4)
     forget(notebook)
@@ -110,6 +110,11 @@ def execute(path: Path) -> NotebookNode:
         cell, number = failing_cell(notebook)
         raise LessonsError(
             f"{path.name}: cell {number} ({cell}) raised {error.ename}: {error.evalue}"
+        ) from error
+    except (TimeoutError, RuntimeError) as error:  # nbclient's words: a cell's time, or the kernel's start
+        reason = str(error).strip().splitlines() or ["the kernel did not answer in time"]
+        raise LessonsError(
+            f"{path.name}: {reason[0].rstrip('.')}: run it again when the machine is not busy."
         ) from error
     tidy(notebook)
     complaints = [
