@@ -70,8 +70,8 @@ class FeaturePyramid(nn.Module):
             raise LessonsError(f"levels={levels!r}: choose 1 (p2 alone) to 5 (p2 to p6).")
         self.body = body
         self.strides = {f"p{2 + level}": 4 * 2**level for level in range(levels)}
-        if "c1" in body.strides:
-            self.strides = {"c1": body.strides["c1"], **self.strides}
+        if "c1" in body.level_channels:
+            self.strides = {"c1": 2, **self.strides}
         self.lateral, self.output = nn.ModuleDict(), nn.ModuleDict()
         for level in ("2", "3", "4", "5"):
             self.lateral["p" + level] = Pointwise(body.level_channels["c" + level], channels)
