@@ -145,13 +145,14 @@ class ResNet(nn.Module):
             raise LessonsError(
                 f"images must be one tensor (B, 3, H, W), not {tuple(images.shape)}: make it with pad_batch."
             )
-        c1 = self.stem(images)  # (B, width, H/2, W/2)
-        c2 = self.layer1(F.max_pool2d(c1, kernel_size=3, stride=2, padding=1))  # (B, C2, H/4, W/4)
-        c3 = self.layer2(c2)  # (B, C3, H/8, W/8)
-        c4 = self.layer3(c3)  # (B, C4, H/16, W/16)
-        c5 = self.layer4(c4)  # (B, C5, H/32, W/32)
-        maps = {"c1": c1} if "c1" in self.strides else {}
-        return {**maps, "c2": c2, "c3": c3, "c4": c4, "c5": c5}
+        x = self.stem(images)  # (B, width, H/2, W/2)
+        maps = {"c1": x} if "c1" in self.strides else {}
+        x = F.max_pool2d(x, kernel_size=3, stride=2, padding=1)  # (B, width, H/4, W/4); frees c1 if not given
+        x = maps["c2"] = self.layer1(x)  # (B, C2, H/4, W/4)
+        x = maps["c3"] = self.layer2(x)  # (B, C3, H/8, W/8)
+        x = maps["c4"] = self.layer3(x)  # (B, C4, H/16, W/16)
+        maps["c5"] = self.layer4(x)  # (B, C5, H/32, W/32)
+        return maps
 
     def stem(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, width, H/2, W/2): a 7×7 convolution with stride 2; a pooling follows."""
